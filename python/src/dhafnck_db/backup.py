@@ -1,0 +1,62 @@
+"""A dump of a database in PostgreSQL's custom format, complete or not there at all.
+
+It never prunes, and it never overwrites a file.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from sqlalchemy import Connection, func, select
+
+from dhafnck_db import clients
+from dhafnck_db.errors import TargetError, UsageError
+from dhafnck_db.target import Target
+
+
+def dump(connection: Connection, target: Target, path: Path) -> int:
+    """Dump the target's database into a new file (mode 0600) and return its size in bytes.
+
+    Written under a temporary name, synced and renamed, so that a file of that name is complete.
+
+    Raises:
+        UsageError: the file exists.
+        TargetError: no pg_dump, one older than the server, or it failed; no file is left.
+    """
+    if path.exists():
+        raise UsageError("file-exists", f"{path} exists", help="name a new file")
+    program = clients.program("pg_dump", target.settings)
+    server = (
+        int(str(connection.scalar(select(func.current_setting("server_version_num"))))) // 10000
+    )
+    connection.commit()
+    if clients.version(program) < server:
+        raise TargetError(
+            "client-too-old",
+            f"{program} is older than the server (PostgreSQL {server})",
+            help=f"install postgresql-client-{server}, or name its directory in DB_CLIENT_BIN",
+        )
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            ended = subprocess.run(  # noqa: S603  # our own choice of program; nothing of a user's
+                [program, "--format=custom"],
+                stdout=file,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=clients.environment(target.backup),
+                check=False,
+            )
+            os.fsync(file.fileno())
+        if ended.returncode != 0:
+            raise TargetError(
+                "dump-failed",
+                f"pg_dump of {target.backup} failed",
+                cause=ended.stderr.strip().splitlines()[0] if ended.stderr.strip() else None,
+            )
+        partial.rename(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path.stat().st_size

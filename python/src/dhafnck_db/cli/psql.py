@@ -1,0 +1,18 @@
+"""`dhafnck-db psql`."""
+
+import os
+
+import click
+
+
+@click.command("psql", short_help="Open psql on the database.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def command(arguments: tuple[str, ...]) -> None:
+    """Open psql on the database, with the ARGUMENTS given (after --)."""
+    from dhafnck_db import clients
+    from dhafnck_db.target import current_target
+
+    target = current_target()
+    program = clients.program("psql", target.settings)
+    # psql takes over this process, so that the terminal and signals are its own.
+    os.execve(program, [program, *arguments], clients.environment(target.admin))  # noqa: S606

@@ -1,0 +1,147 @@
+"""`dhafnck-db schema …`: Alembic over the configured target, under its lock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from dhafnck_db.cli.output import emit, format_option, table
+
+if TYPE_CHECKING:
+    from dhafnck_db.schema import Move
+
+DIFFERENT = 6
+dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
+
+
+@click.group("schema", short_help="Move the schema with Alembic, and compare it with the models.")
+def command() -> None:
+    """Move the schema with Alembic, and compare it with the models."""
+
+
+@command.command(short_help="Apply the pending revisions.")
+@click.argument("revision", default="head")
+@dry_run_option
+@format_option
+def upgrade(revision: str, dry_run: bool, format_: str) -> None:
+    """Apply the pending revisions up to REVISION (head by default), in one transaction.
+
+    Runs under a lock: of several upgrades started at once, one applies and the others wait.
+    """
+    from dhafnck_db import schema
+    from dhafnck_db.target import current_target
+
+    target = current_target()
+    with schema.session(target) as connection:
+        move = schema.upgrade(connection, target, revision, dry_run=dry_run)
+    emit(move.to_dict(), format_, lambda: _show_move(move, "upgrade", dry_run))
+
+
+@command.command(short_help="Undo revisions.")
+@click.argument("revision")
+@dry_run_option
+@format_option
+def downgrade(revision: str, dry_run: bool, format_: str) -> None:
+    """Undo revisions down to REVISION ("base" for all), in one transaction.
+
+    Dropped tables and columns lose their data.
+    """
+    from dhafnck_db import schema
+    from dhafnck_db.target import current_target
+
+    target = current_target()
+    with schema.session(target) as connection:
+        move = schema.downgrade(connection, target, revision, dry_run=dry_run)
+    emit(move.to_dict(), format_, lambda: _show_move(move, "downgrade", dry_run))
+
+
+@command.command(short_help="Show the database's revision.")
+@format_option
+def current(format_: str) -> None:
+    """Show the revision of the database and the newest one. Read-only."""
+    from dhafnck_db import schema
+    from dhafnck_db.target import connect_admin, current_target
+
+    target = current_target()
+    with connect_admin(target) as connection:
+        found = schema.current(connection)
+    newest = schema.head(target.settings)
+    result = {"changed": False, "revision": found, "head": newest, "at_head": found == newest}
+    said = "head" if found == newest else f"head is {newest}"
+    emit(result, format_, lambda: click.echo(f"{found or 'none'} ({said})"))
+
+
+@command.command(short_help="Compare the database with the models; exit 6 on a difference.")
+@format_option
+@click.pass_context
+def check(context: click.Context, format_: str) -> None:
+    """Compare the database with head and with the models. Read-only. Exit 6 on a difference."""
+    from dhafnck_db import schema
+    from dhafnck_db.target import connect_admin, current_target
+
+    target = current_target()
+    with connect_admin(target) as connection:
+        found = schema.current(connection)
+        differences = schema.differences(connection, target.settings)
+    newest = schema.head(target.settings)
+    at_head = found == newest
+
+    def show() -> None:
+        if not at_head:
+            click.echo(f"at revision {found or 'none'}, head is {newest}")
+        for difference in differences:
+            click.echo(difference)
+        if at_head and not differences:
+            click.echo(f"at head ({newest}), and as the models say")
+
+    result = {"changed": False, "at_head": at_head, "differences": differences}
+    emit(result, format_, show)
+    if differences or not at_head:
+        context.exit(DIFFERENT)
+
+
+@command.command(short_help="Write a new revision file.")
+@click.option("-m", "--message", required=True, help="What the revision does, in a few words.")
+@click.option(
+    "--autogenerate/--empty",
+    default=True,
+    show_default=True,
+    help="From the difference between models and database, or an empty file.",
+)
+@format_option
+def revision(message: str, autogenerate: bool, format_: str) -> None:
+    """Write a new revision file. Changes no database."""
+    from dhafnck_db import schema
+    from dhafnck_db.target import current_target
+
+    target = current_target()
+    with schema.session(target) as connection:
+        path = schema.revision(connection, target, message, autogenerate=autogenerate)
+    result = {"changed": True, "path": str(path)}
+    emit(result, format_, lambda: click.echo(f"wrote {path}; read it before you apply it"))
+
+
+@command.command(short_help="List the revisions, newest first.")
+@format_option
+def history(format_: str) -> None:
+    """List the revisions, newest first. Connects to nothing."""
+    from dhafnck_db import schema
+    from dhafnck_db.settings import load_settings
+
+    steps = schema.history(load_settings(connecting=False))
+
+    def show() -> None:
+        rows = [(s["revision"], s["down_revision"] or "", s["doc"]) for s in steps]
+        table(("revision", "after", "what"), rows)
+
+    emit({"changed": False, "revisions": steps}, format_, show)
+
+
+def _show_move(move: Move, verb: str, dry_run: bool) -> None:
+    if not move.changed:
+        click.echo(f"at {move.after or 'base'}; nothing to {verb}")
+        return
+    steps = ", ".join(move.revisions)
+    said = f"would {verb}" if dry_run else f"{verb}d"
+    click.echo(f"{said} {move.before or 'base'} -> {move.after or 'base'} ({steps})")

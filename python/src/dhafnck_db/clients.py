@@ -1,0 +1,72 @@
+"""PostgreSQL's own client programs: where they are, and how they get a password without argv.
+
+It never runs a shell.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from dhafnck_db.errors import TargetError
+from dhafnck_db.settings import Settings
+from dhafnck_db.target import Endpoint
+
+INSTALLED = Path("/usr/lib/postgresql")
+
+
+def program(name: str, settings: Settings) -> Path:
+    """Return the path of psql, pg_dump or pg_restore. Read-only.
+
+    DB_CLIENT_BIN, else the newest version under /usr/lib/postgresql, else PATH.
+
+    Raises:
+        TargetError: there is none.
+    """
+    if settings.db_client_bin is not None:
+        candidates = [settings.db_client_bin / name]
+    else:
+        candidates = sorted(INSTALLED.glob(f"*/bin/{name}"), key=_major, reverse=True)
+        found = shutil.which(name)
+        candidates += [Path(found)] if found else []
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise TargetError(
+        "client-missing",
+        f"no program {name}",
+        help="install the package postgresql-client, or name its directory in DB_CLIENT_BIN",
+    )
+
+
+def version(path: Path) -> int:
+    """Return the major version of a client program. Runs it."""
+    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603  # our own choice of program
+    found = re.search(r"(\d+)", said)
+    return int(found[1]) if found else 0
+
+
+def environment(endpoint: Endpoint) -> dict[str, str]:
+    """Return the variables with which libpq reaches an endpoint, added to the process's own.
+
+    The password is in the environment of the child alone, which only its own user can read.
+    """
+    url = endpoint.url
+    parts = {
+        "PGHOST": url.host,
+        "PGPORT": str(url.port or 5432),
+        "PGUSER": url.username,
+        "PGPASSWORD": url.password,
+        "PGDATABASE": url.database,
+        "PGSSLMODE": url.query.get("sslmode"),
+        "PGSSLROOTCERT": url.query.get("sslrootcert"),
+    }
+    return {**os.environ, **{name: str(value) for name, value in parts.items() if value}}
+
+
+def _major(path: Path) -> float:
+    name = path.parent.parent.name
+    return float(name) if name.replace(".", "", 1).isdigit() else 0

@@ -1,0 +1,219 @@
+"""What a database is like now: named checks, each with a finding that was measured.
+
+It never writes and never waits longer than its deadline for the server.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import Connection, Engine, QueuePool, column, func, inspect, select, table, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from dhafnck_db import identity, metadata, schema
+from dhafnck_db.models import bookkeeping
+from dhafnck_db.target import Target, create_engine, unreachable
+
+DEADLINE = "5s"  # for one statement of a check
+OLDEST_SERVER = 15
+EXTENSIONS = ("pg_stat_statements", "pg_trgm", "pgcrypto", "uuid-ossp")
+
+Status = Literal["ok", "warning", "failed"]
+
+
+class Finding(NamedTuple):
+    """What one check found."""
+
+    status: Status
+    finding: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """A finished check."""
+
+    name: str
+    status: Status
+    finding: str
+    milliseconds: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """All checks of one database at one moment."""
+
+    database_type: str
+    target: str
+    checks: list[Check]
+
+    @property
+    def status(self) -> Literal["healthy", "degraded", "unhealthy"]:
+        """unhealthy when a check failed, degraded when one warns."""
+        found = {check.status for check in self.checks}
+        if "failed" in found:
+            return "unhealthy"
+        return "degraded" if "warning" in found else "healthy"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "changed": False,
+            "status": self.status,
+            "database_type": self.database_type,
+            "target": self.target,
+            "checks": [asdict(check) for check in self.checks],
+        }
+
+
+def examine(target: Target) -> Report:
+    """Measure a database through the application's own engine. Read-only.
+
+    An unreachable server is a finding, not an error.
+    """
+    engine = create_engine(target.settings)
+    engine.echo = False  # the profile's echo is for the application's statements
+    try:
+        checks = _run(engine, target)
+    finally:
+        engine.dispose()
+    return Report(target.settings.database_type, str(target.app), checks)
+
+
+def _run(engine: Engine, target: Target) -> list[Check]:
+    started = time.perf_counter()
+    try:
+        connection = engine.connect()
+    except OperationalError as failure:
+        finding = unreachable(target.app, failure)
+        reached = Finding("failed", f"{finding.message}: {finding.cause}")
+        return [_check("reachable", reached, started)]
+    with connection:
+        checks = [_check("reachable", Finding("ok", str(target.app)), started)]
+        for name, examine_one in CHECKS.items():
+            started = time.perf_counter()
+            checks.append(_check(name, _bounded(examine_one, connection, target), started))
+        return checks
+
+
+def _check(name: str, found: Finding, started: float) -> Check:
+    return Check(name, *found, milliseconds=round((time.perf_counter() - started) * 1000, 1))
+
+
+def _bounded(
+    examine_one: Callable[[Connection, Target], Finding], connection: Connection, target: Target
+) -> Finding:
+    try:
+        with connection.begin():
+            connection.execute(select(func.set_config("statement_timeout", DEADLINE, True)))
+            return examine_one(connection, target)
+    except DBAPIError as failure:
+        return Finding("failed", str(failure.orig).strip().splitlines()[0])
+
+
+def _identity(connection: Connection, target: Target) -> Finding:
+    found = identity.read(connection)
+    if found is None:
+        return Finding(
+            "failed", "the database has no identity: its schema was not made by dhafnck-db"
+        )
+    made = f"{found.environment}, made {found.created_at:%Y-%m-%d %H:%M} UTC"
+    if found.environment != target.environment:
+        return Finding("failed", f"this is {made}; asked for was {target.environment}")
+    if target.reference is not None and found.reference != target.reference:
+        return Finding("failed", f"{made}, of project {found.reference}")
+    if target.reference is None and found.reference != identity.system_identifier(connection):
+        return Finding("warning", f"{made}, on another server than this one")
+    return Finding("ok", made)
+
+
+def _server(connection: Connection, target: Target) -> Finding:
+    version = str(connection.scalar(select(func.current_setting("server_version"))))
+    major = int(version.split(".")[0])
+    if major < OLDEST_SERVER:
+        return Finding("failed", f"PostgreSQL {version}; at least {OLDEST_SERVER} is needed")
+    return Finding("ok", f"PostgreSQL {version}")
+
+
+def _schema(connection: Connection, target: Target) -> Finding:
+    found = schema.current(connection)
+    newest = schema.head(target.settings)
+    if found != newest:
+        return Finding("failed", f"revision {found or 'none'}; head is {newest}")
+    models = metadata.load(target.settings.db_metadata)[0]
+    inspector = inspect(connection)
+    wanted = {(part.schema, part.name) for part in models.tables.values()}
+    missing = [name for owner, name in wanted if not inspector.has_table(name, schema=owner)]
+    if missing:
+        return Finding("failed", f"revision {found}, but no table {', '.join(sorted(missing))}")
+    return Finding("ok", f"revision {found} (head), {len(wanted)} tables")
+
+
+def _extensions(connection: Connection, target: Target) -> Finding:
+    catalog = table("pg_extension", column("extname"))
+    found = set(connection.scalars(select(catalog.c.extname)))
+    missing = [name for name in EXTENSIONS if name not in found]
+    if missing:
+        return Finding("failed", f"missing: {', '.join(missing)}")
+    return Finding("ok", ", ".join(EXTENSIONS))
+
+
+def _settings(connection: Connection, target: Target) -> Finding:
+    wanted = {"server_encoding": "UTF8", "TimeZone": "UTC"}
+    found = {name: connection.scalar(select(func.current_setting(name))) for name in wanted}
+    said = ", ".join(f"{name} {value}" for name, value in found.items())
+    return Finding("ok" if found == wanted else "failed", said)
+
+
+def _read_write(connection: Connection, target: Target) -> Finding:
+    if connection.scalar(select(func.pg_is_in_recovery())):
+        return Finding("failed", "the server is a standby: it only reads")
+    if connection.scalar(select(func.current_setting("transaction_read_only"))) == "on":
+        return Finding("failed", "transactions are read-only by default")
+    return Finding("ok", "takes writes")
+
+
+def _pool(connection: Connection, target: Target) -> Finding:
+    pool = connection.engine.pool
+    if not isinstance(pool, QueuePool):
+        return Finding("ok", "the pooler keeps the connections")
+    most = pool.size() + pool._max_overflow
+    limits = ("max_connections", "superuser_reserved_connections")
+    allowed, reserved = (
+        int(str(connection.scalar(select(func.current_setting(name))))) for name in limits
+    )
+    said = f"{pool.size()} + {pool._max_overflow} of {allowed - reserved} connections"
+    return Finding("ok" if most <= allowed - reserved else "warning", said)
+
+
+def _latency(connection: Connection, target: Target) -> Finding:
+    taken = []
+    for _ in range(5):
+        started = time.perf_counter()
+        connection.execute(text("SELECT 1"))
+        taken.append((time.perf_counter() - started) * 1000)
+    return Finding("ok", f"{statistics.median(taken):.1f} ms (median of 5)")
+
+
+def _legacy(connection: Connection, target: Target) -> Finding:
+    imports = bookkeeping.imports
+    if not inspect(connection).has_table(imports.name, schema=imports.schema):
+        return Finding("ok", "no file imported")
+    rows = connection.execute(select(imports.c.source_name, imports.c.totals)).all()
+    said = [f"{totals['rows']} rows of {name}" for name, totals in rows]
+    return Finding("ok", ", ".join(said) or "no file imported")
+
+
+CHECKS: dict[str, Callable[[Connection, Target], Finding]] = {
+    "identity": _identity,
+    "server": _server,
+    "schema": _schema,
+    "extensions": _extensions,
+    "settings": _settings,
+    "read-write": _read_write,
+    "pool": _pool,
+    "latency": _latency,
+    "legacy": _legacy,
+}

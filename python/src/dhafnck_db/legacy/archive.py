@@ -1,0 +1,119 @@
+"""The tables of schema legacy: their names, and how they represent what SQLite holds.
+
+It never lower-cases a name, and never executes the statements that it gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Double, LargeBinary, MetaData, Table, Text
+from sqlalchemy.types import TypeEngine
+
+from dhafnck_db.legacy.literal import literal
+from dhafnck_db.legacy.plan import Archive, TablePlan
+from dhafnck_db.legacy.source import Value
+from dhafnck_db.models.bookkeeping import ARCHIVE_SCHEMA
+from dhafnck_db.models.bookkeeping import metadata as bookkeeping
+
+LITERAL = "sqlite literal"
+ROWID = "rowid"  # what the plan calls the representation of the added column
+MOST_COLUMNS = 1599  # of PostgreSQL's 1600 one is added: the number of the row
+_LONGEST_NAME = 63  # bytes
+# PostgreSQL has columns of these names in every table.
+SYSTEM_COLUMNS = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
+BOOKKEEPING = tuple(
+    table.name for table in bookkeeping.tables.values() if table.schema == ARCHIVE_SCHEMA
+)
+
+_BY_STORAGE_CLASS = {
+    "integer": "bigint",
+    "real": "double precision",
+    "blob": "bytea",
+    "text": "text",
+}
+_TYPES: dict[str, type[TypeEngine[Any]]] = {
+    "bigint": BigInteger,
+    "double precision": Double,
+    "bytea": LargeBinary,
+}
+
+
+def representation(types: Mapping[str, int], *, clean: bool) -> str:
+    """Return how a column is represented, from the storage classes that it holds.
+
+    Args:
+        types: how many values there are of each storage class.
+        clean: whether PostgreSQL can hold every text in it.
+    """
+    classes = set(types) - {"null"}
+    if not classes:
+        return "text"
+    if len(classes) > 1 or (classes == {"text"} and not clean):
+        return LITERAL
+    return _BY_STORAGE_CLASS[classes.pop()]
+
+
+def write_as(kind: str) -> Callable[[Value], str | None]:
+    """Return the function from a value to the text that PostgreSQL reads for a representation."""
+    if kind == LITERAL:
+        return literal
+    if kind == "bytea":
+        return lambda value: None if value is None else "\\x" + _bytes(value).hex()
+    return lambda value: None if value is None else _plain(value)
+
+
+def _bytes(value: Value) -> bytes:
+    if not isinstance(value, bytes):
+        raise TypeError(value)
+    return value
+
+
+def _plain(value: Value) -> str:
+    return value if isinstance(value, str) else repr(value)
+
+
+def unique_names(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
+    """Return the names as PostgreSQL can hold them, each different in more than case.
+
+    A name stays as it is unless it is too long, empty, or taken: then it is cut and numbered.
+    """
+    used = {name.casefold() for name in taken}
+    found = []
+    for name in names:
+        unique, number = _cut(name, _LONGEST_NAME) or "_", 1
+        while unique.casefold() in used:
+            number += 1
+            unique = _cut(name, _LONGEST_NAME - len(f"_{number}")) + f"_{number}"
+        used.add(unique.casefold())
+        found.append(unique)
+    return found
+
+
+def _cut(name: str, length: int) -> str:
+    return name.encode()[:length].decode(errors="ignore")
+
+
+def archive_table(plan: TablePlan, archive: Archive) -> Table:
+    """Return the table that keeps what of a legacy table has no place in the models."""
+    return Table(
+        archive.table,
+        MetaData(),
+        Column(archive.rowid, BigInteger, primary_key=True, autoincrement=False),
+        *(
+            Column(name, _TYPES.get(kind, Text)())
+            for _, name, kind in archived_columns(plan, archive)
+        ),
+        schema=ARCHIVE_SCHEMA,
+        comment=f"legacy table {plan.name}",
+    )
+
+
+def archived_columns(plan: TablePlan, archive: Archive) -> list[tuple[str, str, str]]:
+    """Return source column, archive column and representation, without the number of the row."""
+    found = [(source, name, kind) for source, (name, kind) in archive.keys.items()]
+    for column in plan.columns:
+        if column.to and column.to.schema == ARCHIVE_SCHEMA and column.convert:
+            found.append((column.name, column.to.column, column.convert))
+    return found

@@ -1,0 +1,86 @@
+"""What would go where, and every row that would not go in.
+
+It never writes, and knows the target only by the models: what it predicts the load then does.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, replace
+
+from sqlalchemy import MetaData
+
+from dhafnck_db.errors import SourceError
+from dhafnck_db.legacy.judge import Judge, Progress
+from dhafnck_db.legacy.keys import Keys
+from dhafnck_db.legacy.layout import Laid, lay_out
+from dhafnck_db.legacy.mapping import LegacyMapping
+from dhafnck_db.legacy.plan import Plan, Reject, Source
+from dhafnck_db.legacy.references import dangling
+from dhafnck_db.legacy.rows import RowMaker
+from dhafnck_db.legacy.snapshot import Snapshot
+from dhafnck_db.legacy.source import encoding, read_tables, read_unplaced
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """The plan, with the structure that it was made from."""
+
+    plan: Plan
+    tables: tuple[Laid, ...]
+
+
+def assess_snapshot(
+    snapshot: Snapshot,
+    keys: Keys,
+    *,
+    models: MetaData,
+    mapping: LegacyMapping,
+    owner: str | None,
+    progress: Progress | None = None,
+) -> Assessment:
+    """Return what an import of the snapshot does. Read-only; fills `keys` for the load.
+
+    Raises:
+        SourceError: the file cannot be read, or rows need an owner that nobody names.
+    """
+    connection = snapshot.connection
+    try:
+        tables = read_tables(connection)
+        laid = lay_out(connection, tables, models, mapping)
+        rejects: list[Reject] = []
+        ownerless = []
+        for place, one in enumerate(laid):
+            if one.target is None:
+                continue
+            maker = RowMaker(one, keys, owner)
+            found = Judge(one.plan, maker, keys, mapping).judge(connection, progress)
+            rejected = tuple(sorted({reject.position for reject in found}))
+            laid[place] = replace(one, plan=replace(one.plan, rejected=rejected))
+            rejects += found
+            if maker.without_owner:
+                ownerless.append(one.plan.name)
+        warnings = dangling(connection, laid, keys, mapping)
+        unplaced = read_unplaced(connection)
+        source = Source(
+            path=str(snapshot.path).encode("utf-8", "backslashreplace").decode(),
+            sha256=snapshot.sha256,
+            bytes=snapshot.bytes,
+            generation=mapping.generation(table.name for table in tables),
+            encoding=encoding(connection),
+            user_version=connection.execute("PRAGMA user_version").fetchone()[0],
+            application_id=connection.execute("PRAGMA application_id").fetchone()[0],
+        )
+    except sqlite3.DatabaseError as failure:
+        raise SourceError(
+            "source-corrupt", f"{snapshot.path} cannot be read", cause=str(failure)
+        ) from None
+    if ownerless:
+        raise SourceError(
+            "owner-required",
+            f"rows of {', '.join(sorted(ownerless))} have no owner",
+            help="name the user_id that they shall belong to with --owner",
+        )
+    plans = tuple(sorted((one.plan for one in laid), key=lambda plan: plan.name))
+    plan = Plan(source, owner, plans, tuple(rejects), tuple(warnings), unplaced)
+    return Assessment(plan, tuple(laid))

@@ -1,0 +1,205 @@
+"""Where each table and column of a file goes, before a single row is looked at.
+
+It never converts a value, and never knows the target database: the models are enough.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import MetaData, Table
+
+from dhafnck_db.errors import SourceError
+from dhafnck_db.legacy import archive as archives
+from dhafnck_db.legacy.convert import conversion_to
+from dhafnck_db.legacy.literal import is_clean
+from dhafnck_db.legacy.mapping import LegacyMapping
+from dhafnck_db.legacy.plan import Archive, ColumnPlan, Derived, Place, TablePlan
+from dhafnck_db.legacy.source import SourceTable, read_rows
+from dhafnck_db.models.bookkeeping import ARCHIVE_SCHEMA
+
+OWNER = "user_id"
+PUBLIC = "public"
+
+
+@dataclass(frozen=True)
+class Laid:
+    """A legacy table, its plan so far, and the table of the models that it goes into."""
+
+    source: SourceTable
+    plan: TablePlan
+    target: Table | None
+
+
+def lay_out(
+    connection: sqlite3.Connection,
+    tables: Sequence[SourceTable],
+    models: MetaData,
+    mapping: LegacyMapping,
+) -> list[Laid]:
+    """Return where every table goes, parents before what refers to them. Read-only.
+
+    Raises:
+        SourceError: a table to archive has more columns than a PostgreSQL table can have.
+    """
+    names = archives.unique_names((table.name for table in tables), taken=archives.BOOKKEEPING)
+    laid = []
+    for source, name in zip(tables, names, strict=True):
+        target = _target(source, models, mapping)
+        if target is None:
+            laid.append(Laid(source, _archived(connection, source, name), None))
+        else:
+            laid.append(Laid(source, _mapped(connection, source, name, target, mapping), target))
+    order = {table.name: place for place, table in enumerate(models.sorted_tables)}
+    return sorted(laid, key=lambda one: order[one.target.name] if one.target is not None else -1)
+
+
+def _target(source: SourceTable, models: MetaData, mapping: LegacyMapping) -> Table | None:
+    name = source.name.casefold()
+    return models.tables.get(mapping.tables.get(name, name))
+
+
+def _archived(connection: sqlite3.Connection, source: SourceTable, name: str) -> TablePlan:
+    every = [column.name for column in source.columns]
+    kinds = _representations(connection, source, every)
+    archive, names = _archive(source, name, (), kinds)
+    return TablePlan(
+        name=source.name,
+        rows=source.rows,
+        to=f"{ARCHIVE_SCHEMA}.{name}",
+        columns=tuple(
+            ColumnPlan(
+                column.name,
+                column.declared,
+                Place(ARCHIVE_SCHEMA, name, names[column.name]),
+                kinds[column.name],
+                source.types.get(column.name, {}),
+            )
+            for column in source.columns
+        ),
+        archive=archive,
+        autoincrement=source.autoincrement,
+    )
+
+
+def _mapped(
+    connection: sqlite3.Connection,
+    source: SourceTable,
+    name: str,
+    target: Table,
+    mapping: LegacyMapping,
+) -> TablePlan:
+    places = _places(source, target, mapping.columns.get(target.name, {}))
+    homeless = [c.name for c in source.columns if c.name not in places] if source.rows else []
+    archive: Archive | None = None
+    names: dict[str, str] = {}
+    kinds: dict[str, str] = {}
+    if homeless:
+        keys = [key for key in source.keys if key in places]
+        kinds = _representations(connection, source, [*keys, *homeless])
+        archive, names = _archive(source, name, keys, kinds)
+    fold = mapping.folds.get(target.name)
+    folded = Place(PUBLIC, target.name, fold) if fold and fold not in places.values() else None
+    columns = []
+    for c in source.columns:
+        types = source.types.get(c.name, {})
+        if c.name in places:
+            column = target.c[places[c.name]]
+            conversion = conversion_to(column.type)
+            to = Place(PUBLIC, target.name, column.name)
+            convert = conversion.name if conversion else None
+            columns.append(ColumnPlan(c.name, c.declared, to, convert, types))
+        elif archive:
+            place = Place(ARCHIVE_SCHEMA, archive.table, names[c.name])
+            columns.append(ColumnPlan(c.name, c.declared, place, kinds[c.name], types, folded))
+        else:
+            columns.append(ColumnPlan(c.name, c.declared, None, None, types))
+    return TablePlan(
+        name=source.name,
+        rows=source.rows,
+        to=f"{PUBLIC}.{target.name}",
+        columns=tuple(columns),
+        derived=_derived(source, places, target, mapping),
+        archive=archive,
+        autoincrement=source.autoincrement,
+    )
+
+
+def _places(source: SourceTable, target: Table, renames: Mapping[str, str]) -> dict[str, str]:
+    """Return the target column of each source column that has one."""
+    known = {c.name for c in target.columns if conversion_to(c.type)}
+    own = {c.name.casefold(): c.name for c in source.columns}
+    places = {own[name]: name for name in known if name in own}
+    for old, new in renames.items():
+        if old in own and new in known and new not in places.values():
+            places[own[old]] = new
+    return places
+
+
+def _derived(
+    source: SourceTable, places: Mapping[str, str], target: Table, mapping: LegacyMapping
+) -> tuple[Derived, ...]:
+    by_target = {new: old for old, new in places.items()}
+    by_name = {column.name.casefold(): column.name for column in source.columns} | by_target
+    derived = []
+    parts = mapping.ids.get(target.name)
+    if parts and "id" not in by_target and all(part in by_name for part in parts):
+        derived.append(Derived("id", "id", tuple(by_name[part] for part in parts)))
+    owner = target.columns.get(OWNER)
+    if (
+        owner is not None
+        and not owner.nullable
+        and OWNER not in by_target
+        and not owner.foreign_keys
+    ):
+        path = mapping.owners.get(target.name)
+        if path and path.column in by_name:
+            derived.append(Derived(OWNER, "owner", (by_name[path.column],), path.parent))
+        else:
+            derived.append(Derived(OWNER, "owner"))
+    return tuple(derived)
+
+
+def _archive(
+    source: SourceTable, name: str, keys: Sequence[str], kinds: Mapping[str, str]
+) -> tuple[Archive, dict[str, str]]:
+    if len(kinds) > archives.MOST_COLUMNS:
+        raise SourceError(
+            "source-too-wide",
+            f"table {source.name} has {len(kinds)} columns, PostgreSQL takes "
+            f"{archives.MOST_COLUMNS}",
+            help="split the table first",
+        )
+    names = dict(
+        zip(kinds, archives.unique_names(kinds, taken=archives.SYSTEM_COLUMNS), strict=True)
+    )
+    (rowid,) = archives.unique_names(
+        [archives.ROWID], taken=[*archives.SYSTEM_COLUMNS, *names.values()]
+    )
+    return Archive(name, rowid, {key: (names[key], kinds[key]) for key in keys}), names
+
+
+def _representations(
+    connection: sqlite3.Connection, source: SourceTable, names: Sequence[str]
+) -> dict[str, str]:
+    texts = [name for name in names if set(source.types.get(name, {})) - {"null"} == {"text"}]
+    unclean = _unclean(connection, source, texts) if texts else set()
+    return {
+        name: archives.representation(source.types.get(name, {}), clean=name not in unclean)
+        for name in names
+    }
+
+
+def _unclean(connection: sqlite3.Connection, source: SourceTable, names: Sequence[str]) -> set[str]:
+    """Return the columns that hold a text which PostgreSQL cannot."""
+    waiting = {name: source.position(name) for name in names}
+    unclean = set()
+    for row in read_rows(connection, source):
+        for name, position in list(waiting.items()):
+            value = row[position]
+            if isinstance(value, str) and not is_clean(value):
+                unclean.add(name)
+                del waiting[name]
+    return unclean

@@ -1,0 +1,207 @@
+"""The three things done with a legacy file: assess, import, verify.
+
+It never leaves half an import: what is not complete and verified is rolled back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from sqlalchemy import Connection, select, text
+from sqlalchemy.exc import DBAPIError
+
+from dhafnck_db.errors import TargetError, VerificationError
+from dhafnck_db.legacy.assess import Assessment, assess_snapshot
+from dhafnck_db.legacy.comparison import Comparison
+from dhafnck_db.legacy.judge import Progress
+from dhafnck_db.legacy.keys import Keys
+from dhafnck_db.legacy.load import load, lock, require_room
+from dhafnck_db.legacy.mapping import load_mapping
+from dhafnck_db.legacy.plan import Plan, RejectsFoundError
+from dhafnck_db.legacy.snapshot import WAIT, Snapshot, open_snapshot
+from dhafnck_db.legacy.verify import verify
+from dhafnck_db.models import Base
+from dhafnck_db.models.bookkeeping import imports
+
+__all__ = ["ImportResult", "Progress", "VerifyResult", "assess", "import_file", "verify_file"]
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """What an import did. `verified` is None where nothing was compared."""
+
+    plan: Plan
+    changed: bool
+    verified: bool | None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as JSON-ready values: the plan's, and what became of it."""
+        return {
+            **self.plan.to_dict(),
+            "changed": self.changed,
+            "verified": self.verified,
+            "seconds": self.seconds,
+        }
+
+
+@dataclass(frozen=True)
+class VerifyResult:
+    """What a comparison found: every row of the file, and those the application changed since."""
+
+    plan: Plan
+    comparison: Comparison
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as JSON-ready values."""
+        return {
+            "changed": False,
+            "source": self.plan.to_dict()["source"],
+            "rows": self.comparison.rows,
+            "updated": self.comparison.updated,
+            "added": self.comparison.added,
+        }
+
+
+def assess(path: Path, *, owner: str | None, wait: float = WAIT) -> Plan:
+    """Return what an import of the file would do. Read-only; needs no database.
+
+    Raises:
+        SourceError: the file cannot be read, or rows need an owner that nobody names.
+    """
+    with open_snapshot(path, wait=wait) as snapshot, Keys() as keys:
+        return _assess(snapshot, keys, owner, None).plan
+
+
+def import_file(
+    connection: Connection,
+    path: Path,
+    *,
+    owner: str | None,
+    quarantine: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+    wait: float = WAIT,
+) -> ImportResult:
+    """Bring a legacy file into the database, and prove it before COMMIT.
+
+    Runs in one transaction of its own on a connection that is in none; the caller holds the lock.
+    A file that was imported before changes nothing, nor does a dry run.
+
+    Raises:
+        SourceError: the file cannot be read, or holds what cannot be carried exactly while
+            `quarantine` is false (RejectsFoundError, with the plan).
+        TargetError: a table concerned holds rows, or another file was imported.
+        VerificationError: what was read back differs from the file; nothing was committed.
+    """
+    seconds: dict[str, float] = {}
+    with ExitStack() as stack:
+        with _timed(seconds, "snapshot"):
+            snapshot = stack.enter_context(open_snapshot(path, wait=wait))
+            keys = stack.enter_context(Keys())
+        with _explained(), connection.begin():
+            if known := _known_import(connection, snapshot):
+                return ImportResult(known, changed=False, verified=None, seconds=seconds)
+        with _timed(seconds, "assess"):
+            assessment = _assess(snapshot, keys, owner, progress)
+        if assessment.plan.rejects and not quarantine:
+            raise RejectsFoundError(assessment.plan)
+        with _explained(), connection.begin():
+            if dry_run:
+                require_room(connection, assessment)
+                return ImportResult(assessment.plan, changed=True, verified=None, seconds=seconds)
+            lock(connection, assessment)
+            if known := _known_import(connection, snapshot):
+                return ImportResult(known, changed=False, verified=None, seconds=seconds)
+            require_room(connection, assessment)
+            with _timed(seconds, "load"):
+                load(connection, snapshot.connection, assessment, keys, progress)
+            with _timed(seconds, "verify"):
+                verify(
+                    connection, snapshot.connection, assessment.plan, Base.metadata
+                ).require_equal()
+    return ImportResult(assessment.plan, changed=True, verified=True, seconds=seconds)
+
+
+def verify_file(connection: Connection, path: Path, *, wait: float = WAIT) -> VerifyResult:
+    """Compare every value of a legacy file with what the database holds now. Read-only.
+
+    Raises:
+        SourceError: the file cannot be read.
+        VerificationError: the file was never imported, or a value differs and the application did
+            not update its row since; names tables and keys.
+    """
+    with open_snapshot(path, wait=wait) as snapshot, _explained(), connection.begin():
+        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        found = connection.execute(
+            select(imports.c.plan, imports.c.imported_at).where(
+                imports.c.source_sha256 == snapshot.sha256
+            )
+        ).one_or_none()
+        if found is None:
+            raise VerificationError(
+                "not-imported",
+                f"{path} was not imported into this database",
+                help="import it with `sqlite import`, or name the file that was",
+            )
+        plan = Plan.from_dict(found.plan)
+        comparison = verify(
+            connection, snapshot.connection, plan, Base.metadata, since=found.imported_at
+        )
+        comparison.require_equal()
+        return VerifyResult(plan, comparison)
+
+
+def _assess(
+    snapshot: Snapshot, keys: Keys, owner: str | None, progress: Progress | None
+) -> Assessment:
+    return assess_snapshot(
+        snapshot,
+        keys,
+        models=Base.metadata,
+        mapping=load_mapping(),
+        owner=owner,
+        progress=progress,
+    )
+
+
+def _known_import(connection: Connection, snapshot: Snapshot) -> Plan | None:
+    """Return the plan of an earlier import of the same content; refuse where another was."""
+    for row in connection.execute(select(imports.c.source_sha256, imports.c.source_name)):
+        if row.source_sha256 != snapshot.sha256:
+            raise TargetError(
+                "target-not-empty",
+                f"the database already holds the import of {row.source_name}",
+                help="import into a fresh database",
+            )
+        found = select(imports.c.plan).where(imports.c.source_sha256 == snapshot.sha256)
+        return Plan.from_dict(connection.execute(found).scalar_one())
+    return None
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    seconds[phase] = round(time.monotonic() - began, 3)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what the server says into an error that names the way out; it has rolled back."""
+    try:
+        yield
+    except (DBAPIError, psycopg2.Error) as failure:
+        said = failure.orig if isinstance(failure, DBAPIError) else failure
+        raise TargetError(
+            "load-failed",
+            "the server ended the transaction; the database is as it was before",
+            cause=str(said).strip().splitlines()[0] if str(said).strip() else type(said).__name__,
+            help="remove the cause and start again; nothing has to be cleaned up",
+        ) from failure

@@ -1,0 +1,215 @@
+"""A private copy of the legacy file, so that what a run reads never changes.
+
+It never writes to the file or beside it, and never creates one at a mistyped path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sqlite3
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dhafnck_db.errors import SourceError
+
+MAGIC = b"SQLite format 3\x00"
+WAIT = 10.0  # seconds that a lock is waited for, and that a file may go on changing
+CHUNK = 1 << 20
+# What SQLite keeps beside a file: commits not yet in it, or what undoes half a commit.
+SIDECARS = ("-wal", "-journal")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A consistent copy of a legacy file, open for reading."""
+
+    path: Path
+    sha256: str
+    bytes: int
+    changing: bool  # somebody wrote to the file all the while
+    connection: sqlite3.Connection
+
+
+@dataclass(frozen=True)
+class _State:
+    sha256: str
+    bytes: int
+    file: tuple[int, int]
+
+
+@contextmanager
+def open_snapshot(path: Path, *, wait: float = WAIT) -> Iterator[Snapshot]:
+    """Copy a SQLite file into a private directory, and open the copy read-only.
+
+    Read-only for the file. A writer may be at work: what was committed is in the copy, what was
+    not is not. The hash covers a write-ahead log or hot journal beside the file as well.
+
+    Raises:
+        SourceError: the file is missing, no SQLite file, empty, corrupt, locked for longer than
+            `wait` seconds, or was replaced by another while it was copied.
+    """
+    before = _state(path)
+    deadline = time.monotonic() + wait
+    with tempfile.TemporaryDirectory(prefix="dhafnck-db-") as directory:  # mode 0700
+        copy = Path(directory) / "snapshot.db"
+        while True:
+            _copy(path, copy, wait)
+            after = _state(path)
+            if after.file != before.file:
+                raise SourceError(
+                    "source-changed",
+                    f"{path} was replaced by another file while it was read",
+                    help="stop what writes it, and start again",
+                )
+            if after == before or time.monotonic() > deadline:
+                break
+            before = after
+        with closing(_opened(copy, path)) as connection:
+            yield Snapshot(path, after.sha256, after.bytes, after != before, connection)
+
+
+def open_read_only(
+    path: Path, *, wait: float = WAIT, immutable: bool = False
+) -> sqlite3.Connection:
+    """Open a SQLite file read-only; text comes as str, its invalid bytes as lone surrogates.
+
+    Never creates a file. An immutable file is read without a lock, and its log is ignored.
+    """
+    uri = path.absolute().as_uri() + ("?immutable=1" if immutable else "?mode=ro")
+    connection = sqlite3.connect(uri, uri=True, timeout=wait, isolation_level=None)
+    connection.text_factory = _text
+    return connection
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "surrogateescape")
+
+
+def _state(path: Path) -> _State:
+    """Return hash, size and inode of a file, with what SQLite keeps beside it."""
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise SourceError(
+                "source-not-a-file", f"{path} is not a file", help="name a SQLite file"
+            )
+        if found.st_size == 0:
+            raise SourceError("source-empty", f"{path} is empty", help="name a SQLite file")
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            if file.read(len(MAGIC)) != MAGIC:
+                raise SourceError(
+                    "source-not-sqlite",
+                    f"{path} is not a SQLite file",
+                    help="name a file of SQLite 3; one that is encrypted has to be decrypted first",
+                )
+            file.seek(0)
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+    except FileNotFoundError:
+        raise SourceError(
+            "source-missing", f"no such file: {path}", help="check the path; nothing was created"
+        ) from None
+    except OSError as failure:
+        raise SourceError(
+            "source-unreadable", f"cannot read {path}", cause=failure.strerror
+        ) from None
+    for sidecar in SIDECARS:
+        try:
+            content = _beside(path, sidecar).read_bytes()
+        except OSError:
+            continue
+        if content:
+            digest.update(sidecar.encode() + content)
+    return _State(digest.hexdigest(), found.st_size, (found.st_dev, found.st_ino))
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    # SQLite puts them beside the file that a symbolic link leads to.
+    resolved = path.resolve()
+    return resolved.with_name(resolved.name + suffix)
+
+
+def _copy(path: Path, copy: Path, wait: float) -> None:
+    try:
+        try:
+            _back_up(path, copy, wait)
+        except sqlite3.OperationalError as failure:
+            if failure.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise SourceError(
+                    "source-locked",
+                    f"{path} was locked for longer than {wait:.0f} s",
+                    help="stop the application that writes it",
+                ) from None
+            # A log or hot journal needs a recovery that writes: that is done on the copy.
+            _copy_with_sidecars(path, copy)
+    except sqlite3.DatabaseError as failure:
+        raise _corrupt(path, str(failure)) from None
+
+
+def _back_up(path: Path, copy: Path, wait: float) -> None:
+    with path.open("rb") as file:
+        write_ahead = file.read(20)[18:20] == b"\x02\x02"
+    # Without its log, opening a WAL file would create one beside it. Nobody writes it then.
+    alone = write_ahead and not _beside(path, "-wal").exists()
+    with closing(open_read_only(path, wait=wait, immutable=alone)) as source:
+        # Within a read transaction a backup is never told to wait, which it would do for ever.
+        source.execute("BEGIN")
+        source.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        copy.unlink(missing_ok=True)
+        with closing(sqlite3.connect(copy)) as target:
+            copy.chmod(0o600)
+            source.backup(target)
+
+
+def _copy_with_sidecars(path: Path, copy: Path) -> None:
+    copy.unlink(missing_ok=True)
+    shutil.copyfile(path, copy)
+    copy.chmod(0o600)
+    for sidecar in SIDECARS:
+        if _beside(path, sidecar).exists():
+            shutil.copyfile(_beside(path, sidecar), _beside(copy, sidecar))
+    with closing(sqlite3.connect(copy, isolation_level=None)) as recovered:
+        recovered.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+
+def _opened(copy: Path, path: Path) -> sqlite3.Connection:
+    connection = open_read_only(copy)
+    try:
+        # The schema comes from a stranger: its functions are not to run with our rights.
+        connection.execute("PRAGMA trusted_schema = OFF")
+        problems = [
+            problem
+            for (problem,) in connection.execute("PRAGMA quick_check(100)")
+            if problem != "ok" and not _about_content(problem)
+        ]
+    except sqlite3.DatabaseError as failure:
+        connection.close()
+        raise _corrupt(path, str(failure)) from None
+    if problems:
+        connection.close()
+        raise _corrupt(path, problems[0])
+    return connection
+
+
+def _about_content(problem: str) -> bool:
+    # A value that breaks a rule of its own table is still a value, and is carried or listed.
+    return (
+        problem.startswith(("NULL value in", "CHECK constraint failed in", "non-unique entry"))
+        or " value in " in problem
+    )
+
+
+def _corrupt(path: Path, cause: str) -> SourceError:
+    return SourceError(
+        "source-corrupt",
+        f"{path} is damaged",
+        cause=cause,
+        help="recover it first: sqlite3 FILE .recover | sqlite3 NEW",
+    )

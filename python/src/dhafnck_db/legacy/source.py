@@ -1,0 +1,256 @@
+"""The structure and rows of an open SQLite file.
+
+It never writes, and never decides what becomes of a table.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    LargeBinary,
+    Select,
+    cast,
+    column,
+    func,
+    literal_column,
+    select,
+    table,
+)
+from sqlalchemy.dialects import sqlite
+
+from dhafnck_db.errors import SourceError
+from dhafnck_db.legacy.plan import Unplaced
+
+Value = int | float | str | bytes | None
+Row = tuple[Value, ...]
+
+TYPES = ("integer", "real", "text", "blob", "null")
+COUNTED_AT_ONCE = 100  # columns; SQLite takes at most 2000 expressions in a query
+FETCHED_AT_ONCE = 100
+_DIALECT = sqlite.dialect()
+_REASONS = {
+    "view": "a view holds no rows",
+    "trigger": "the application keeps these rules itself",
+    "virtual table": "its rows are in the tables that it stands on, which are archived",
+    "check": "the archive keeps rows as they were, whatever rule they were under",
+    "index": "an expression or partial index holds no rows",
+    "generated column": "the values are kept, the expression is not",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a legacy table."""
+
+    name: str
+    declared: str
+    notnull: bool
+    key: int  # place in the primary key, from 1; 0 outside
+    generated: bool
+
+
+@dataclass(frozen=True)
+class SourceTable:
+    """A legacy table."""
+
+    name: str
+    columns: tuple[Column, ...]
+    rows: int
+    types: Mapping[str, Mapping[str, int]]  # by column, then storage class
+    rowid: str | None  # the name under which the number of a row can be read
+    autoincrement: int | None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns of the primary key, in its order."""
+        return tuple(c.name for c in sorted(self.columns, key=lambda c: c.key) if c.key)
+
+    def position(self, name: str) -> int:
+        """Where a column stands in a row that `read_rows` gives."""
+        return [c.name for c in self.columns].index(name)
+
+
+def read_tables(connection: sqlite3.Connection) -> tuple[SourceTable, ...]:
+    """Return every table that holds rows of its own, sorted by name. Read-only.
+
+    Raises:
+        SourceError: the file has no table, or one whose text cannot be read exactly.
+    """
+    counters = {}
+    if _has_table(connection, "sqlite_sequence"):
+        counters = dict(connection.execute("SELECT name, seq FROM sqlite_sequence"))
+    names = [
+        name
+        for (name,) in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' "
+            "ESCAPE '\\' AND sql NOT LIKE 'CREATE VIRTUAL TABLE%' ORDER BY name"
+        )
+    ]
+    if not names:
+        raise SourceError("source-empty", "the file holds no table", help="name another file")
+    tables = tuple(_read_table(connection, name, counters.get(name)) for name in names)
+    if encoding(connection) != "UTF-8":
+        for found in tables:
+            _require_whole_utf16(connection, found)
+    return tables
+
+
+def read_rows(connection: sqlite3.Connection, found: SourceTable) -> Iterator[Row]:
+    """Yield the rows, always in the same order. Read-only; memory holds a few rows.
+
+    Each row is the values in the order of the columns, then the row's number: SQLite's own where
+    the table has one that can be read, else its position.
+    """
+    cursor = connection.cursor()
+    cursor.arraysize = FETCHED_AT_ONCE
+    wanted: list[ColumnElement[object]] = [column(c.name) for c in found.columns]
+    if found.rowid:
+        wanted.append(literal_column(found.rowid))
+    cursor.execute(_sql(select(*wanted).select_from(_table(found.name))))
+    if found.rowid:
+        yield from cursor
+    else:
+        for position, row in enumerate(cursor):
+            yield (*row, position)
+
+
+def read_distinct(
+    connection: sqlite3.Connection, found: SourceTable, name: str
+) -> Iterator[tuple[Value, int]]:
+    """Yield the distinct values of a column, each with the number of its rows. Read-only."""
+    value: ColumnElement[object] = column(name)
+    yield from connection.execute(
+        _sql(select(value, func.count()).select_from(_table(found.name)).group_by(value))
+    )
+
+
+def read_unplaced(connection: sqlite3.Connection) -> tuple[Unplaced, ...]:
+    """Return what holds no rows: views, triggers, rules, special indexes. Read-only."""
+    found = []
+    rows = connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name")
+    for kind, name, sql in rows:
+        upper = (sql or "").upper()
+        if kind in ("view", "trigger"):
+            found.append(_unplaced(kind, name, sql))
+        elif kind == "index" and sql and _is_special(connection, name):
+            found.append(_unplaced("index", name, sql))
+        elif kind == "table" and upper.startswith("CREATE VIRTUAL TABLE"):
+            found.append(_unplaced("virtual table", name, sql))
+        elif kind == "table" and "CHECK" in upper and not name.startswith("sqlite_"):
+            found.append(_unplaced("check", name, sql))
+        if kind == "table" and not upper.startswith("CREATE VIRTUAL TABLE"):
+            found += [
+                _unplaced("generated column", f"{name}.{c.name}", sql)
+                for c in _columns(connection, name)
+                if c.generated
+            ]
+    return tuple(found)
+
+
+def encoding(connection: sqlite3.Connection) -> str:
+    """Return the encoding that the file keeps text in. Read-only."""
+    return str(connection.execute("PRAGMA encoding").fetchone()[0])
+
+
+def _unplaced(kind: str, name: str, sql: str | None) -> Unplaced:
+    return Unplaced(kind, name, _REASONS[kind], sql)
+
+
+def _is_special(connection: sqlite3.Connection, index: str) -> bool:
+    expression = connection.execute(
+        "SELECT count(*) FROM pragma_index_info(?) WHERE cid = -2", (index,)
+    ).fetchone()[0]
+    partial = connection.execute(
+        "SELECT l.partial FROM sqlite_master m, pragma_index_list(m.tbl_name) l "
+        "WHERE m.name = ? AND l.name = m.name",
+        (index,),
+    ).fetchone()
+    return bool(expression or (partial and partial[0]))
+
+
+def _has_table(connection: sqlite3.Connection, name: str) -> bool:
+    found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,))
+    return found.fetchone() is not None
+
+
+def _columns(connection: sqlite3.Connection, name: str) -> tuple[Column, ...]:
+    return tuple(
+        Column(column_name, declared or "", bool(notnull), key, hidden in (2, 3))
+        for column_name, declared, notnull, key, hidden in connection.execute(
+            'SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?)', (name,)
+        )
+    )
+
+
+def _read_table(connection: sqlite3.Connection, name: str, counter: int | None) -> SourceTable:
+    columns = _columns(connection, name)
+    taken = {c.name.casefold() for c in columns}
+    rowid = next((n for n in ("rowid", "_rowid_", "oid") if n not in taken), None)
+    if rowid:
+        try:
+            connection.execute(
+                _sql(select(literal_column(rowid)).select_from(_table(name)).limit(0))
+            )
+        except sqlite3.OperationalError:
+            rowid = None  # WITHOUT ROWID
+    types: dict[str, dict[str, int]] = {}
+    rows = 0
+    for start in range(0, len(columns), COUNTED_AT_ONCE):
+        part = columns[start : start + COUNTED_AT_ONCE]
+        rows, *counts = connection.execute(_sql(_histogram(part, _table(name)))).fetchone()
+        for i, c in enumerate(part):
+            stored = zip(TYPES, counts[i * len(TYPES) : (i + 1) * len(TYPES)], strict=True)
+            types[c.name] = {kind: count for kind, count in stored if count}
+    return SourceTable(name, columns, rows, types, rowid, counter)
+
+
+def _histogram(columns: tuple[Column, ...], source: FromClause) -> Select[*tuple[Any, ...]]:
+    counts = [
+        func.sum(func.typeof(column(c.name)) == literal_column(f"'{kind}'"))
+        for c in columns
+        for kind in TYPES
+    ]
+    return select(func.count(), *counts).select_from(source)
+
+
+def _require_whole_utf16(connection: sqlite3.Connection, found: SourceTable) -> None:
+    # SQLite turns UTF-16 into UTF-8 as it reads, and half a surrogate pair into something else.
+    codec = encoding(connection).lower().replace("utf-16", "utf-16-")
+
+    def is_broken(raw: bytes | None) -> int:
+        try:
+            (raw or b"").decode(codec)
+        except UnicodeDecodeError:
+            return 1
+        return 0
+
+    connection.create_function("is_broken", 1, is_broken, deterministic=True)
+    for c in found.columns:
+        raw = func.iif(
+            func.typeof(column(c.name)) == literal_column("'text'"),
+            cast(column(c.name), LargeBinary),
+            None,
+        )
+        broken = connection.execute(
+            _sql(select(func.sum(func.is_broken(raw))).select_from(_table(found.name)))
+        ).fetchone()[0]
+        if broken:
+            raise SourceError(
+                "source-text-broken",
+                f"{found.name}.{c.name} holds text that is no valid UTF-16",
+                help="correct those values first: SQLite itself cannot read them exactly",
+            )
+
+
+def _table(name: str) -> FromClause:
+    return table(name)
+
+
+def _sql(statement: Select[*tuple[object, ...]]) -> str:
+    return str(statement.compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True}))

@@ -1,0 +1,64 @@
+"""Which models the migrations follow, and which objects of a database they look at.
+
+It never connects.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from sqlalchemy import MetaData
+
+from dhafnck_db.errors import ConfigurationError
+from dhafnck_db.models import bookkeeping
+
+
+def load(reference: str) -> list[MetaData]:
+    """Return the application's metadata, named as module:attribute, and the project's own.
+
+    Raises:
+        ConfigurationError: the module or the attribute does not exist, or is no MetaData.
+    """
+    module_name, _, attribute = reference.partition(":")
+    try:
+        found: Any = importlib.import_module(module_name)
+        for name in attribute.split("."):
+            found = getattr(found, name)
+    except (ImportError, AttributeError) as failure:
+        raise ConfigurationError(
+            "metadata-missing",
+            f"DB_METADATA names {reference}, which cannot be loaded",
+            cause=str(failure),
+            help="give module:attribute of a MetaData, for example myapp.models:Base.metadata",
+        ) from None
+    if not isinstance(found, MetaData):
+        raise ConfigurationError(
+            "metadata-missing", f"DB_METADATA names {reference}, which is no sqlalchemy.MetaData"
+        )
+    return [found, bookkeeping.metadata]
+
+
+def comparison(reference: str) -> dict[str, Any]:
+    """Return the options under which Alembic compares the models with a database.
+
+    Own schemas only, never Supabase's. In schema `legacy` only the bookkeeping counts: the
+    archive's tables are as the legacy files were.
+    """
+    models = load(reference)
+    schemas = {table.schema for part in models for table in part.tables.values()}
+    bookkept = {table.name for table in bookkeeping.metadata.tables.values()}
+
+    def include(name: str | None, kind: str, parents: Any) -> bool:
+        if kind == "schema":
+            return name in schemas  # None is the default schema
+        if kind == "table" and parents.get("schema_name") == bookkeeping.ARCHIVE_SCHEMA:
+            return name in bookkept
+        return True
+
+    return {
+        "target_metadata": models,
+        "include_schemas": True,
+        "include_name": include,
+        "compare_server_default": True,
+    }

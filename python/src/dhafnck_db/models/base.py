@@ -1,0 +1,52 @@
+"""The declarative base, the naming convention and the column types that the models share.
+
+It never holds a table, and importing it opens no connection.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import DateTime, Double, MetaData, Text, false, func, text, true
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, mapped_column
+from sqlalchemy.types import TypeEngine
+
+# A check keeps the name that its table gives it: a prefix would change the contract's names.
+NAMING_CONVENTION = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "ck": "%(constraint_name)s",
+}
+
+# None is SQL NULL, never the JSON value null, which would slip through NOT NULL.
+Json = JSONB(none_as_null=True)
+
+
+class Base(DeclarativeBase):
+    """Base of the application's models; its metadata is what Alembic compares the database with."""
+
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
+    type_annotation_map: ClassVar[dict[Any, TypeEngine[Any]]] = {
+        datetime: DateTime(timezone=True),
+        float: Double(),
+    }
+
+
+# Every default is the server's, so that raw SQL and COPY get it as the ORM does.
+Id = Annotated[UUID, mapped_column(primary_key=True)]
+GeneratedId = Annotated[
+    UUID, mapped_column(primary_key=True, server_default=func.gen_random_uuid())
+]
+Now = Annotated[datetime, mapped_column(server_default=func.now())]
+LongText = Annotated[str, mapped_column(Text)]
+EmptyText = Annotated[str, mapped_column(Text, server_default="")]
+Zero = Annotated[int, mapped_column(server_default=text("0"))]
+One = Annotated[int, mapped_column(server_default=text("1"))]
+No = Annotated[bool, mapped_column(server_default=false())]
+Yes = Annotated[bool, mapped_column(server_default=true())]
+JsonValue = Annotated[Any, mapped_column(Json)]
+JsonObject = Annotated[dict[str, Any], mapped_column(Json, server_default=text("'{}'::jsonb"))]
+JsonList = Annotated[list[Any], mapped_column(Json, server_default=text("'[]'::jsonb"))]

@@ -1,0 +1,261 @@
+"""The schema of a target, moved by Alembic over one connection and under one lock.
+
+It never decides where to connect, and it never touches a schema that is not the project's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, func, select, text
+from sqlalchemy.exc import DBAPIError
+
+from dhafnck_db import identity, metadata
+from dhafnck_db.errors import ConfigurationError, TargetError, UsageError
+from dhafnck_db.settings import Settings
+from dhafnck_db.target import Target, connect_admin
+
+LOCK_KEY = int.from_bytes(b"dhafnck1")  # one lock for everything that writes to a database
+REQUIRED_ROLES = ("anon", "authenticated", "service_role")
+
+
+@dataclass(frozen=True)
+class Move:
+    """What an upgrade or a downgrade did, or would do."""
+
+    changed: bool
+    before: str | None
+    after: str | None
+    revisions: list[str]  # in the order in which they are applied or undone
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@contextmanager
+def session(target: Target, *, statement_timeout: str | None = None) -> Iterator[Connection]:
+    """Open the one connection of a run that writes: identified, locked, with bounded waits.
+
+    Args:
+        target: where to; its settings bound the waits.
+        statement_timeout: the longest statement, instead of DB_STATEMENT_TIMEOUT; "0" is endless.
+
+    The lock belongs to the session, so a killed run frees it at once. Raises what
+    `target.connect_admin` and `identity.require` raise, and TargetError when the lock is not had
+    in time or a role that row level security speaks about is missing.
+    """
+    with connect_admin(target) as connection:
+        _lock(connection, target)
+        identity.require(connection, target)
+        _require_roles(connection, target)
+        settings = target.settings
+        for name, value in (
+            ("lock_timeout", settings.db_lock_timeout),
+            ("statement_timeout", statement_timeout or settings.db_statement_timeout),
+        ):
+            connection.execute(select(func.set_config(name, value, False)))
+        connection.commit()
+        yield connection
+
+
+def upgrade(
+    connection: Connection, target: Target, revision: str = "head", *, dry_run: bool = False
+) -> Move:
+    """Apply the pending revisions up to `revision`, in one transaction.
+
+    A database that gets its first schema also gets its identity.
+
+    Raises:
+        TargetError: the database is at a revision that this code does not know, or SQL failed.
+        UsageError: no such revision.
+    """
+    config = alembic_config(target.settings)
+    script = ScriptDirectory.from_config(config)
+    before = current(connection)
+    _require_known(script, before, target)
+    with _explained(target):
+        steps = [s for s in script.iterate_revisions(revision, before or "base") if s is not None]
+    pending = [step.revision for step in reversed(steps)]
+    if pending and not dry_run:
+        _run(command.upgrade, connection, target, config, revision)
+    after = pending[-1] if pending else before
+    return Move(bool(pending), before, after, pending)
+
+
+def downgrade(
+    connection: Connection, target: Target, revision: str, *, dry_run: bool = False
+) -> Move:
+    """Undo revisions down to `revision` ("base" for all), in one transaction.
+
+    Raises:
+        TargetError: the database is at an unknown revision, or SQL failed.
+        UsageError: no such revision.
+    """
+    config = alembic_config(target.settings)
+    script = ScriptDirectory.from_config(config)
+    before = current(connection)
+    _require_known(script, before, target)
+    with _explained(target):
+        lower = None if revision == "base" else script.get_revision(revision).revision
+        steps = script.iterate_revisions(before or "base", lower or "base")
+        undone = [step.revision for step in steps if step is not None]
+    if undone and not dry_run:
+        _run(command.downgrade, connection, target, config, revision)
+    return Move(bool(undone), before, lower if undone else before, undone)
+
+
+def current(connection: Connection) -> str | None:
+    """Return the revision that the database is at, or None. Read-only."""
+    with connection.begin() if not connection.in_transaction() else connection.begin_nested():
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def head(settings: Settings) -> str | None:
+    """Return the newest revision of the migrations. Read-only; nothing is connected."""
+    return ScriptDirectory.from_config(alembic_config(settings)).get_current_head()
+
+
+def require_head(connection: Connection, target: Target) -> None:
+    """Refuse a database that is not at the newest revision. Read-only.
+
+    Raises:
+        TargetError: it is at another revision, or at none.
+    """
+    found, newest = current(connection), head(target.settings)
+    if found != newest:
+        raise TargetError(
+            "schema-behind",
+            f"{target.admin} is at revision {found or 'none'}, not at {newest}",
+            help="run `dhafnck-db schema upgrade` first",
+        )
+
+
+def differences(connection: Connection, settings: Settings) -> list[str]:
+    """Return how the database differs from the models, one line each; empty when it does not.
+
+    Read-only.
+    """
+    options = metadata.comparison(settings.db_metadata)
+    with connection.begin():
+        context = MigrationContext.configure(connection, opts=options)
+        found = compare_metadata(context, options["target_metadata"])
+    return [_described(difference) for difference in found]
+
+
+def history(settings: Settings) -> list[dict[str, str | None]]:
+    """Return the revisions, newest first. Read-only; nothing is connected."""
+    script = ScriptDirectory.from_config(alembic_config(settings))
+    return [
+        {"revision": step.revision, "down_revision": step._format_down_revision(), "doc": step.doc}
+        for step in script.walk_revisions()
+    ]
+
+
+def revision(connection: Connection, target: Target, message: str, *, autogenerate: bool) -> Path:
+    """Write a new revision file and return its path; with `autogenerate`, from the models.
+
+    Changes no database. Raises TargetError where the database is not at head.
+    """
+    config = alembic_config(target.settings)
+    made = _run(
+        command.revision, connection, target, config, message=message, autogenerate=autogenerate
+    )
+    return Path(made.path)
+
+
+def alembic_config(settings: Settings) -> Config:
+    """Return Alembic's configuration: DB_ALEMBIC_INI, else alembic.ini of the source checkout.
+
+    Raises:
+        ConfigurationError: no such file.
+    """
+    path = settings.db_alembic_ini or Path(__file__).resolve().parents[3] / "alembic.ini"
+    if not path.is_file():
+        raise ConfigurationError(
+            "alembic-ini-missing", f"no such file: {path}", help="name it in DB_ALEMBIC_INI"
+        )
+    # Alembic's own messages go to its logger; its stdout would mix with the JSON of a command.
+    return Config(path, stdout=StringIO())
+
+
+def _run(
+    action: Any, connection: Connection, target: Target, config: Config, *args: Any, **options: Any
+) -> Any:
+    """Run an Alembic command over the given connection; alembic/env.py takes it from there."""
+    config.attributes.update(connection=connection, target=target)
+    with _explained(target):
+        return action(config, *args, **options)
+
+
+def _lock(connection: Connection, target: Target) -> None:
+    wait = target.settings.db_lock_wait
+    try:
+        connection.execute(select(func.set_config("lock_timeout", f"{wait}s", False)))
+        connection.execute(select(func.pg_advisory_lock(LOCK_KEY)))
+        connection.commit()
+    except DBAPIError as failure:
+        if getattr(failure.orig, "pgcode", None) != "55P03":  # lock_not_available
+            raise
+        raise TargetError(
+            "locked",
+            f"another run has been writing to {target.admin} for {wait} s",
+            help="wait for it, or raise DB_LOCK_WAIT",
+        ) from None
+
+
+def _require_roles(connection: Connection, target: Target) -> None:
+    names = select(text("rolname")).select_from(text("pg_roles"))
+    found = set(connection.execute(names).scalars())
+    missing = [role for role in REQUIRED_ROLES if role not in found]
+    if missing:
+        raise TargetError(
+            "roles-missing",
+            f"the server of {target.admin} has no role {', '.join(missing)}",
+            help="run `make dev`: the role postgres_access makes what Supabase has",
+        )
+
+
+def _require_known(script: ScriptDirectory, before: str | None, target: Target) -> None:
+    known = {step.revision for step in script.walk_revisions()}
+    if before is not None and before not in known:
+        raise TargetError(
+            "unknown-revision",
+            f"{target.admin} is at revision {before}, which this checkout does not know",
+            help="update the checkout; the database was migrated by a newer one",
+        )
+
+
+@contextmanager
+def _explained(target: Target) -> Iterator[None]:
+    """Turn Alembic's and the server's errors into the project's."""
+    try:
+        yield
+    except CommandError as failure:
+        raise UsageError(
+            "alembic", str(failure), help="`dhafnck-db schema history` lists the revisions"
+        ) from None
+    except DBAPIError as failure:
+        raise TargetError(
+            "migration-failed",
+            f"{target.admin} refused a statement; the migration was rolled back",
+            cause=str(failure.orig).strip().splitlines()[0],
+        ) from None
+
+
+def _described(difference: Any) -> str:
+    """Return one line for a difference, which Alembic gives as a tuple or a list of tuples."""
+    if isinstance(difference, list):
+        return "; ".join(_described(part) for part in difference)
+    kind, *objects = difference
+    return " ".join([str(kind), *(str(o) for o in objects if o is not None and o != {})])

@@ -1,0 +1,181 @@
+"""The typed configuration of a run, read from the environment and one env file.
+
+It never connects to anything, and no error of it ever holds a value.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from dotenv.main import DotEnv
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from dhafnck_db.errors import ConfigurationError
+
+DatabaseType = Literal["postgresql", "supabase"]
+
+ENV_FILES: dict[str, str] = {"postgresql": ".env.dev", "supabase": ".env.prod"}
+SUPABASE_DOMAINS = (".supabase.co", ".supabase.com")
+
+
+class Settings(BaseSettings):
+    """Every variable that steers the package; the README's table is held against these fields."""
+
+    model_config = SettingsConfigDict(
+        extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    database_type: DatabaseType = Field("postgresql", description="which kind of database")
+    database_url: SecretStr | None = Field(
+        None, description="the database; wins over the Supabase parts"
+    )
+    test_database_url: SecretStr | None = Field(None, description="the database for tests")
+    db_pool_size: int | None = Field(None, ge=1, description="connections kept in the pool")
+    db_max_overflow: int | None = Field(None, ge=0, description="connections above the pool size")
+    db_pool_timeout: float = Field(30, gt=0, description="seconds to wait for a connection")
+    db_echo: bool | None = Field(None, description="log every SQL statement")
+    db_connect_timeout: int = Field(10, ge=1, description="seconds to wait for the server")
+    db_lock_wait: int = Field(60, ge=0, description="seconds to wait for another migration")
+    db_lock_timeout: str = Field(
+        "5s",
+        pattern=r"^\d+(ms|s|min)?$",
+        description="longest wait of a migration for a table lock",
+    )
+    db_statement_timeout: str = Field(
+        "15min", pattern=r"^\d+(ms|s|min|h)?$", description="longest statement of a migration"
+    )
+    db_metadata: str = Field(
+        "dhafnck_db.models:Base.metadata",
+        pattern=r"^[\w.]+:[\w.]+$",
+        description="the models, as module:attribute",
+    )
+    db_alembic_ini: Path | None = Field(None, description="alembic.ini, if not the checkout's own")
+    db_client_bin: Path | None = Field(None, description="directory of psql and pg_dump")
+    db_env_file: Path | None = Field(None, description="the env file, if not .env.dev or .env.prod")
+    supabase_url: str | None = Field(None, description="https://<ref>.supabase.co")
+    supabase_anon_key: SecretStr | None = Field(None, description="the project's public API key")
+    supabase_db_password: SecretStr | None = Field(None, description="password of role postgres")
+    supabase_region: str | None = Field(None, description="the project's region")
+
+
+def load_settings(*, connecting: bool = True) -> Settings:
+    """Read the environment and the env file that belongs to DATABASE_TYPE; the environment wins.
+
+    Read-only. The file is DB_ENV_FILE, else `.env.dev` (postgresql) or `.env.prod` (supabase) in
+    the working directory, if it exists.
+
+    Raises:
+        ConfigurationError: a value is not allowed, missing, given twice, or contradicts another.
+    """
+    database_type = os.environ.get("DATABASE_TYPE") or None
+    path = _env_file(database_type)
+    in_file = read_env_file(path) if path else {}
+    if database_type and in_file.get("DATABASE_TYPE", database_type) != database_type:
+        raise ConfigurationError(
+            "environment-contradicts-file",
+            f"DATABASE_TYPE in the environment is not the one in {path}",
+            help="unset DATABASE_TYPE, or name the right file in DB_ENV_FILE",
+        )
+    try:
+        settings = Settings(_env_file=path, _env_file_encoding="utf-8-sig")
+    except ValidationError as invalid:
+        raise _explained(invalid) from None
+    if connecting:
+        _require_parts(settings, path)
+    return settings
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """Return the variables of an env file, as strings.
+
+    Read-only.
+
+    Raises:
+        ConfigurationError: no such file, readable by others, or a key given twice.
+    """
+    try:
+        status = path.stat()
+        pairs = list(DotEnv(path, interpolate=False, encoding="utf-8-sig").parse())
+    except (OSError, UnicodeDecodeError) as failure:
+        reason = failure.strerror if isinstance(failure, OSError) else "not UTF-8"
+        raise ConfigurationError(
+            "env-file-unreadable", f"cannot read the env file {path}", cause=reason
+        ) from None
+    if status.st_mode & 0o077:
+        raise ConfigurationError(
+            "env-file-open",
+            f"{path} holds passwords and other users of this machine may read it",
+            help=f"chmod 600 {path}",
+        )
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise ConfigurationError(
+                "duplicate-key",
+                f"{key} is given twice in {path}",
+                help="keep one of the lines; which one would win is not obvious",
+            )
+        seen.add(key)
+    return {key: value for key, value in pairs if value is not None}
+
+
+def _env_file(database_type: str | None) -> Path | None:
+    named = os.environ.get("DB_ENV_FILE")
+    if named:
+        return Path(named)
+    # An unknown type finds no file; pydantic then names the allowed values.
+    usual = Path(ENV_FILES.get(database_type or "postgresql", ""))
+    return usual if usual.is_file() else None
+
+
+def _explained(invalid: ValidationError) -> ConfigurationError:
+    """Turn pydantic's report into one sentence that names the variable and never its value."""
+    first = invalid.errors(include_url=False, include_input=False, include_context=False)[0]
+    variable = str(first["loc"][0]).upper()
+    if variable == "DATABASE_TYPE":
+        return ConfigurationError(
+            "unknown-database-type",
+            "DATABASE_TYPE must be postgresql or supabase",
+            help="postgresql is the development database, supabase the production one",
+        )
+    return ConfigurationError(
+        "invalid-setting", f"{variable} is not usable", cause=str(first["msg"])
+    )
+
+
+def _require_parts(settings: Settings, path: Path | None) -> None:
+    if settings.database_url is not None:
+        _refuse_foreign_url(settings.database_type, settings.database_url)
+        return
+    if settings.database_type == "postgresql":
+        raise ConfigurationError(
+            "setting-missing",
+            "DATABASE_URL is not set" + (f" in {path} or the environment" if path else ""),
+            help="run `make dev`, which writes .env.dev, or set DATABASE_URL",
+        )
+    parts = ("supabase_url", "supabase_db_password")
+    missing = [name.upper() for name in parts if getattr(settings, name) is None]
+    if missing:
+        raise ConfigurationError(
+            "setting-missing",
+            f"{' and '.join(missing)} not set for DATABASE_TYPE=supabase",
+            help="set them, or DATABASE_URL, in the environment or in .env.prod",
+        )
+
+
+def _refuse_foreign_url(database_type: DatabaseType, url: SecretStr) -> None:
+    """Refuse a Supabase URL in the development environment: the commonest prod accident."""
+    try:
+        host = urlsplit(url.get_secret_value()).hostname or ""
+    except ValueError:
+        return  # not a URL at all: the target says so, with the way out
+    if database_type == "postgresql" and host.endswith(SUPABASE_DOMAINS):
+        raise ConfigurationError(
+            "environment-contradicts-url",
+            "DATABASE_URL is a Supabase database while DATABASE_TYPE is postgresql",
+            help="set DATABASE_TYPE=supabase if production is meant",
+        )

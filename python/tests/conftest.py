@@ -1,0 +1,209 @@
+"""A real PostgreSQL server for the tests: a private cluster, and a fresh database for each test.
+
+The server's programs come from --pg-bin (or TEST_PG_BIN), else from the newest version installed.
+A machine without any ends the run: a missing server is an error, never a skip.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+import pytest
+import yaml
+from psycopg2 import sql
+from sqlalchemy import URL, Engine, create_engine
+
+ROOT = Path(__file__).resolve().parents[2]
+ACCESS = ROOT / "roles" / "postgres_access"
+SUPERUSER = "postgres"
+OWNER = "app_owner"
+# Every character that a URL or a shell may trip over; the server lives as long as the test run.
+PASSWORD = "pässw%rd @:/?#[]'\\"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running private cluster."""
+
+    bin: Path
+    port: int
+    data: Path
+
+    def connect(self, database: str = "postgres") -> psycopg2.extensions.connection:
+        """Connect as the superuser, in autocommit mode."""
+        connection = psycopg2.connect(
+            host="127.0.0.1", port=self.port, user=SUPERUSER, password=PASSWORD, dbname=database
+        )
+        connection.autocommit = True
+        return connection
+
+    def url(self, database: str, user: str = OWNER) -> URL:
+        """The URL of a database as its owner."""
+        return URL.create("postgresql+psycopg2", user, PASSWORD, "127.0.0.1", self.port, database)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--pg-bin", help="directory of the PostgreSQL server programs to test with")
+
+
+def _server_programs(config: pytest.Config) -> Path:
+    named = config.getoption("--pg-bin") or os.environ.get("TEST_PG_BIN")
+    if named:
+        return Path(named)
+    installed = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3])
+    )
+    if not installed:
+        pytest.exit("no PostgreSQL server programs found; install postgresql or pass --pg-bin")
+    return installed[-1].parent
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    programs = _server_programs(config)
+    version = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True)
+    return f"postgresql: {version.stdout.strip()} from {programs}"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _as_server_user(command: list[str]) -> list[str]:
+    # PostgreSQL refuses to run as root.
+    if os.getuid() != 0:
+        return command
+    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--", *command]
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """Start a private cluster in a temporary directory; stop it and remove it afterwards."""
+    programs = _server_programs(request.config)
+    home = Path(tempfile.mkdtemp(prefix="dhafnck-pg-"))
+    home.chmod(0o755)
+    data, password_file = home / "data", home / "password"
+    data.mkdir(mode=0o700)
+    password_file.write_text(PASSWORD)
+    if os.getuid() == 0:
+        shutil.chown(data, "postgres", "postgres")
+        shutil.chown(password_file, "postgres", "postgres")
+    subprocess.run(
+        _as_server_user(
+            [
+                f"{programs}/initdb", "--pgdata", str(data), "--username", SUPERUSER,
+                "--pwfile", str(password_file), "--auth", "scram-sha-256",
+                "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync",
+            ]
+        ),
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
+    port = _free_port()
+    with (data / "postgresql.conf").open("a") as configuration:
+        configuration.write(
+            f"listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\n"
+            "fsync = off\nshared_preload_libraries = 'pg_stat_statements'\ntimezone = 'UTC'\n"
+            "log_statement = 'all'\nlogging_collector = on\nlog_filename = 'server.log'\n"
+        )
+    log = (home / "stderr").open("wb")
+    process = subprocess.Popen(
+        _as_server_user([f"{programs}/postgres", "-D", str(data)]), stdout=log, stderr=log
+    )
+    running = Server(programs, port, data)
+    try:
+        _wait_until_ready(running, process)
+        with closing(running.connect()) as connection, connection.cursor() as cursor:
+            _create_roles(cursor)
+        yield running
+    finally:
+        process.send_signal(2)  # fast shutdown
+        process.wait(timeout=30)
+        log.close()
+        shutil.rmtree(home)
+
+
+def _wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(200):
+        if process.poll() is not None:
+            pytest.exit(
+                f"the test server ended at once: {(server.data.parent / 'stderr').read_text()}"
+            )
+        try:
+            server.connect().close()
+            return
+        except psycopg2.OperationalError:
+            try:
+                process.wait(0.05)
+            except subprocess.TimeoutExpired:
+                continue
+    pytest.exit("the test server did not start within 10 s")
+
+
+def _create_roles(cursor: psycopg2.extensions.cursor) -> None:
+    """Create the owner and the roles that the role postgres_access declares."""
+    defaults = yaml.safe_load((ACCESS / "defaults" / "main.yml").read_text())
+    cursor.execute(
+        sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(
+            sql.Identifier(OWNER), sql.Literal(PASSWORD)
+        )
+    )
+    for role in defaults["postgres_access_roles"]:
+        flags = sql.SQL(role["flags"].replace(",", " "))
+        cursor.execute(sql.SQL("CREATE ROLE {} {}").format(sql.Identifier(role["name"]), flags))
+        for group in role.get("member_of", []):
+            cursor.execute(
+                sql.SQL("GRANT {} TO {}").format(
+                    sql.Identifier(group), sql.Identifier(role["name"])
+                )
+            )
+
+
+@pytest.fixture(scope="session")
+def surface(server: Server) -> str:
+    """Make a template database with the surface that Supabase has, from the role's own files."""
+    defaults = yaml.safe_load((ACCESS / "defaults" / "main.yml").read_text())
+    name = "surface"
+    with closing(server.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    with closing(server.connect(name)) as connection, connection.cursor() as cursor:
+        cursor.execute((ACCESS / "files" / "surface.sql").read_text(), {"surface": "test"})
+        for extension in defaults["postgres_access_extensions"]:
+            cursor.execute(
+                sql.SQL("CREATE EXTENSION {} SCHEMA extensions").format(sql.Identifier(extension))
+            )
+    return name
+
+
+@pytest.fixture
+def database(server: Server, surface: str) -> Iterator[URL]:
+    """A fresh, empty database with the Supabase surface, as the URL of its owner, no superuser."""
+    name = f"test_{os.urandom(4).hex()}"
+    identifier = sql.Identifier(name)
+    with closing(server.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(
+                identifier, sql.Identifier(surface), sql.Identifier(OWNER)
+            )
+        )
+        # Settings of a database are not copied from its template.
+        for setting in ('search_path = "$user", public, extensions', "timezone = 'UTC'"):
+            cursor.execute(sql.SQL("ALTER DATABASE {} SET {}").format(identifier, sql.SQL(setting)))
+        yield server.url(name)
+        cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
+
+
+@pytest.fixture
+def engine(database: URL) -> Iterator[Engine]:
+    """A plain engine on a fresh, empty database."""
+    engine = create_engine(database)
+    yield engine
+    engine.dispose()

@@ -1,0 +1,334 @@
+"""The local PostgreSQL image keeps the environment contract of the official one, seen from outside.
+
+Runs against the image that TEST_IMAGE names, in the Docker engine of this machine; without that
+variable there is nothing to test and nothing is collected. Never touches containers of others.
+"""
+
+import gzip
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+IMAGE = os.environ.get("TEST_IMAGE", "")
+__test__ = bool(IMAGE)
+
+PASSWORD = "pässw%rd @:/?#[]'\\\""
+LABEL = "dhafnck-test=image"
+SCRIPTS = "/docker-entrypoint-initdb.d"
+
+
+def docker(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run the Docker client; a failure shows what it said."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True)
+    if check and done.returncode != 0:
+        pytest.fail(f"docker {' '.join(arguments)}: {done.stdout}{done.stderr}")
+    return done
+
+
+def logs(container: str) -> str:
+    done = docker("logs", container)
+    return done.stdout + done.stderr
+
+
+def wait_until(container: str, condition: Callable[[], bool]) -> None:
+    """Poll a condition; fail with the container's log when it ends or 30 s have passed."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        running = docker("inspect", "--format", "{{.State.Running}}", container).stdout.strip()
+        if running != "true" or time.monotonic() > deadline:
+            pytest.fail(f"running: {running}\n{logs(container)}")
+        time.sleep(0.1)
+
+
+def is_ready(container: str, *options: str) -> bool:
+    return docker("exec", container, "pg_isready", "-q", *options, check=False).returncode == 0
+
+
+def answers_on_tcp(container: str) -> bool:
+    return is_ready(container, "--host=127.0.0.1")
+
+
+@dataclass
+class Engine:
+    """Starts containers and remembers them, to remove each by its own id."""
+
+    containers: list[str]
+    volumes: list[str]
+
+    def volume(self) -> str:
+        name = docker("volume", "create", "--label", LABEL).stdout.strip()
+        self.volumes.append(name)
+        return name
+
+    def start(self, *options: str, arguments: tuple[str, ...] = ()) -> str:
+        """Start a container that publishes its port on 127.0.0.1."""
+        container = docker(
+            "run", "--detach", "--label", LABEL, "--publish", "127.0.0.1::5432",
+            *options, IMAGE, *arguments,
+        ).stdout.strip()  # fmt: skip
+        self.containers.append(container)
+        return container
+
+    def start_ready(self, *options: str, arguments: tuple[str, ...] = ()) -> str:
+        container = self.start(*options, arguments=arguments)
+        wait_until(container, lambda: answers_on_tcp(container))
+        return container
+
+    def remove(self, container: str) -> None:
+        docker("rm", "--force", "--volumes", container)
+        self.containers.remove(container)
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    engine = Engine([], [])
+    yield engine
+    for container in list(engine.containers):
+        engine.remove(container)
+    for volume in engine.volumes:
+        docker("volume", "rm", volume)
+
+
+def connect(container: str, **parameters: str) -> "psycopg2.extensions.connection":
+    port = docker("port", container, "5432/tcp").stdout.splitlines()[0].rpartition(":")[2]
+    defaults = {"host": "127.0.0.1", "port": port, "user": "postgres", "password": PASSWORD}
+    connection = psycopg2.connect(**(defaults | parameters))
+    connection.autocommit = True
+    return connection
+
+
+def query(container: str, statement: str, **parameters: str) -> list[tuple[object, ...]]:
+    """Run one statement over TCP, from this machine."""
+    with closing(connect(container, **parameters)) as connection, connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+def write_scripts(directory: Path, scripts: dict[str, str]) -> str:
+    """Write initialisation scripts and return the option that mounts them."""
+    directory.mkdir()
+    for name, text in scripts.items():
+        path = directory / name
+        path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+        path.chmod(0o755 if name.endswith("run.sh") else 0o644)
+    return f"--volume={directory}:{SCRIPTS}:ro"
+
+
+def password() -> str:
+    return f"--env=POSTGRES_PASSWORD={PASSWORD}"
+
+
+def test_the_first_start_makes_the_role_and_the_database(engine: Engine, tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text(PASSWORD + "\n")
+    secret.chmod(0o600)
+    container = engine.start_ready(
+        f"--volume={secret}:/run/secrets/password:ro",
+        "--env=POSTGRES_PASSWORD_FILE=/run/secrets/password",
+        "--env=POSTGRES_USER=Bob's",
+        "--env=POSTGRES_DB=my db",
+    )
+    [row] = query(
+        container,
+        "SELECT current_database(), rolname, rolsuper, rolpassword LIKE 'SCRAM-SHA-256$%'"
+        " FROM pg_authid WHERE rolname = current_user",
+        user="Bob's",
+        dbname="my db",
+    )
+    assert row == ("my db", "Bob's", True, True)
+    with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+        connect(container, user="Bob's", dbname="my db", password="wrong")
+
+
+def test_the_cluster_is_utf8_with_plain_sorting_and_utc(engine: Engine) -> None:
+    container = engine.start_ready(password())
+    assert query(
+        container,
+        "SELECT current_setting('server_encoding'), datcollate, datctype,"
+        " current_setting('TimeZone') FROM pg_database WHERE datname = current_database()",
+    ) == [("UTF8", "C.UTF-8", "C.UTF-8", "Etc/UTC")]
+    assert query(container, "SELECT upper('é'), timestamptz '2025-07-01 12:00 Europe/Paris'::text") == [
+        ("É", "2025-07-01 10:00:00+00")
+    ]
+
+
+def test_arguments_tune_the_server_and_extensions_load(engine: Engine) -> None:
+    container = engine.start_ready(
+        password(),
+        arguments=(
+            "-c", "shared_preload_libraries=pg_stat_statements",
+            "-c", "log_line_prefix=it's %p ",
+        ),
+    )  # fmt: skip
+    for extension in ("pgcrypto", "uuid-ossp", "pg_stat_statements", "pg_trgm"):
+        query(container, f'CREATE EXTENSION "{extension}"')
+    assert query(container, "SELECT current_setting('log_line_prefix'), count(*) > 0 "
+                 "FROM pg_stat_statements") == [("it's %p ", True)]
+    assert query(container, "SELECT digest('a', 'sha256') IS NOT NULL, uuid_generate_v4() IS NOT NULL,"
+                 " similarity('word', 'words') > 0") == [(True, True, True)]
+
+
+def test_scripts_run_once_and_data_outlives_the_container(engine: Engine, tmp_path: Path) -> None:
+    scripts = write_scripts(
+        tmp_path / "scripts",
+        {
+            "1.sql": "CREATE TABLE ran (number int GENERATED ALWAYS AS IDENTITY, script text);"
+            "INSERT INTO ran (script) VALUES ('sql');",
+            "2.sql.gz": "INSERT INTO ran (script) VALUES ('sql.gz');",
+            "3.sh": 'psql --username "$POSTGRES_USER" --dbname "$POSTGRES_DB"'
+            " --command \"INSERT INTO ran (script) VALUES ('sh$unset')\"",
+            "4-run.sh": "#!/bin/bash\n"
+            'echo "INSERT INTO ran (script) VALUES (\'run.sh\')" | psql -U postgres -d app',
+            "5.txt": "left alone",
+        },
+    )
+    data = docker("image", "inspect", "--format", "{{json .Config.Volumes}}", IMAGE).stdout
+    volume = f"--volume={engine.volume()}:{next(iter(json.loads(data)))}"
+    wanted = [("sql",), ("sql.gz",), ("sh",), ("run.sh",)]
+    statement = "SELECT script FROM ran ORDER BY number"
+
+    first = engine.start_ready(volume, scripts, password(), "--env=POSTGRES_DB=app")
+    assert query(first, statement, dbname="app") == wanted
+    docker("stop", first)
+    engine.remove(first)
+
+    again = engine.start_ready(volume, scripts)
+    assert query(again, statement, dbname="app") == wanted
+
+
+def test_a_failing_script_stops_the_start(engine: Engine, tmp_path: Path) -> None:
+    scripts = write_scripts(tmp_path / "scripts", {"1.sql": "SELECT 1/0;"})
+    container = engine.start(scripts, password())
+    assert docker("wait", container).stdout.strip() != "0"
+    assert "division by zero" in logs(container)
+
+
+def test_tcp_answers_only_after_the_initialisation(engine: Engine, tmp_path: Path) -> None:
+    scripts = write_scripts(tmp_path / "scripts", {"1.sh": "echo waiting; sleep 2"})
+    container = engine.start(scripts, password())
+    wait_until(container, lambda: "waiting" in logs(container))
+    assert is_ready(container)
+    assert not answers_on_tcp(container)
+    wait_until(container, lambda: answers_on_tcp(container))
+
+
+def test_the_server_speaks_tls(engine: Engine, tmp_path: Path) -> None:
+    scripts = write_scripts(
+        tmp_path / "scripts",
+        {
+            "1.sh": "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost"
+            ' -keyout "$PGDATA/server.key" -out "$PGDATA/server.crt"\n'
+            'chmod 0600 "$PGDATA/server.key"\n'
+            'psql --username postgres --command "ALTER SYSTEM SET ssl = on"\n'
+        },
+    )
+    container = engine.start_ready(scripts, password())
+    statement = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+    assert query(container, statement, sslmode="require") == [(True,)]
+
+
+def test_the_server_runs_without_root_and_without_the_password(engine: Engine) -> None:
+    container = engine.start_ready(password())
+    assert docker("exec", container, "stat", "--format=%u:%g", "/proc/1").stdout == "999:999\n"
+    environment = docker("exec", "--user=postgres", container, "cat", "/proc/1/environ").stdout
+    assert "PGDATA=" in environment
+    assert PASSWORD not in environment
+
+
+def test_it_starts_as_the_postgres_user_too(engine: Engine) -> None:
+    container = engine.start_ready("--user=postgres", password())
+    assert query(container, "SELECT current_user") == [("postgres",)]
+
+
+def test_stopping_is_a_clean_shutdown(engine: Engine) -> None:
+    container = engine.start_ready(password())
+    with closing(connect(container)):  # an open session does not hold it up
+        started = time.monotonic()
+        docker("stop", container)
+        assert time.monotonic() - started < 10
+    assert logs(container).rstrip().endswith("database system is shut down")
+    assert docker("inspect", "--format", "{{.State.ExitCode}}", container).stdout == "0\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ([], "set POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE"),
+        (["POSTGRES_PASSWORD="], "set POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE"),
+        (["POSTGRES_HOST_AUTH_METHOD=md5"], "set POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE"),
+        (
+            ["POSTGRES_PASSWORD=a", "POSTGRES_PASSWORD_FILE=/etc/hostname"],
+            "both POSTGRES_PASSWORD and POSTGRES_PASSWORD_FILE are set",
+        ),
+        (["POSTGRES_PASSWORD_FILE=/missing"], "POSTGRES_PASSWORD_FILE names: /missing"),
+    ],
+)
+def test_it_refuses_to_start_without_one_password(
+    engine: Engine, options: list[str], reason: str
+) -> None:
+    container = engine.start(*(f"--env={option}" for option in options))
+    assert docker("wait", container).stdout == "1\n"
+    assert reason in logs(container)
+    assert "initialized" not in logs(container)
+
+
+def test_trust_needs_no_password(engine: Engine) -> None:
+    container = engine.start_ready("--env=POSTGRES_HOST_AUTH_METHOD=trust")
+    assert query(container, "SELECT current_user", password="") == [("postgres",)]
+
+
+def test_initdb_arguments_are_split_as_a_shell_would(engine: Engine) -> None:
+    container = engine.start_ready(
+        password(),
+        "--env=POSTGRES_INITDB_ARGS=--data-checksums --auth-local='scram-sha-256'",
+        "--env=POSTGRES_DB=app",
+    )
+    assert query(container, "SHOW data_checksums") == [("on",)]
+    refused = docker("exec", container, "psql", "-U", "postgres", "--no-password", check=False)
+    assert "no password supplied" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "output"),
+    [
+        (["id", "-u"], "0\n"),
+        (["-V"], "postgres (PostgreSQL)"),
+        (["postgres", "--version"], "postgres (PostgreSQL)"),
+        (["psql", "--version"], "psql (PostgreSQL)"),
+        (["pg_restore", "--version"], "pg_restore (PostgreSQL)"),
+    ],
+)
+def test_other_commands_run_as_given(command: list[str], output: str) -> None:
+    assert docker("run", "--rm", IMAGE, *command).stdout.startswith(output)
+
+
+def test_a_dump_restores(engine: Engine) -> None:
+    container = engine.start_ready(password())
+    query(container, "CREATE TABLE kept AS SELECT 'ä' AS value")
+    docker("exec", container, "pg_dump", "-U", "postgres", "-Fc", "-f", "/tmp/dump", "postgres")
+    query(container, "DROP TABLE kept")
+    docker("exec", container, "pg_restore", "-U", "postgres", "-d", "postgres", "/tmp/dump")
+    assert query(container, "SELECT value FROM kept") == [("ä",)]
+
+
+def test_the_image_says_how_to_run_it() -> None:
+    [image] = json.loads(docker("image", "inspect", IMAGE).stdout)
+    config = image["Config"]
+    environment = dict(line.split("=", 1) for line in config["Env"])
+    [volume] = config["Volumes"]
+    assert environment["PGDATA"].startswith(volume)
+    assert config["StopSignal"] == "SIGINT"
+    assert list(config["ExposedPorts"]) == ["5432/tcp"]
+
+
+def test_nothing_of_the_building_machine_is_in_the_image() -> None:
+    found = docker("run", "--rm", IMAGE, "find", "/etc/apt", "/var/lib/apt", check=False)
+    assert found.stdout == ""

@@ -1,0 +1,58 @@
+-- What Supabase has in every database and plain PostgreSQL lacks: schemas auth and extensions, the functions that
+-- row level security policies call, and the settings of the database. Safe to run again; takes one argument, surface:
+-- the version of this file, by which a later run sees that nothing is to be done.
+
+CREATE SCHEMA IF NOT EXISTS auth;
+CREATE SCHEMA IF NOT EXISTS extensions;
+GRANT USAGE ON SCHEMA auth, extensions TO PUBLIC;
+
+-- The functions read what PostgREST sets for a request: one JSON document, or one setting per claim (older versions).
+CREATE OR REPLACE FUNCTION auth.jwt() RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path = ''
+AS $$
+    SELECT coalesce(
+        nullif(current_setting('request.jwt.claim', true), ''),
+        nullif(current_setting('request.jwt.claims', true), '')
+    )::jsonb
+$$;
+
+CREATE OR REPLACE FUNCTION auth.uid() RETURNS uuid
+    LANGUAGE sql STABLE
+    SET search_path = ''
+AS $$
+    SELECT coalesce(
+        nullif(current_setting('request.jwt.claim.sub', true), ''),
+        nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub'
+    )::uuid
+$$;
+
+CREATE OR REPLACE FUNCTION auth.role() RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = ''
+AS $$
+    SELECT coalesce(
+        nullif(current_setting('request.jwt.claim.role', true), ''),
+        nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'role'
+    )
+$$;
+
+CREATE OR REPLACE FUNCTION auth.email() RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = ''
+AS $$
+    SELECT coalesce(
+        nullif(current_setting('request.jwt.claim.email', true), ''),
+        nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'email'
+    )
+$$;
+
+DO $$
+BEGIN
+    EXECUTE 'ALTER DATABASE ' || quote_ident(current_database())
+        || ' SET search_path = "$user", public, extensions';
+    EXECUTE 'ALTER DATABASE ' || quote_ident(current_database()) || ' SET timezone = ''UTC''';
+END
+$$;
+
+COMMENT ON SCHEMA auth IS %(surface)s;
