@@ -90,6 +90,10 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     programs = _server_programs(request.config)
     home = Path(tempfile.mkdtemp(prefix="dhafnck-pg-"))
     home.chmod(0o755)
+    if os.getuid() == 0 and not programs.is_relative_to("/usr"):
+        # A checkout below a folder such as /root is closed to the user that runs the server.
+        shutil.copytree(programs.parent, home / "server", symlinks=True)
+        programs = home / "server" / "bin"
     data, password_file = home / "data", home / "password"
     data.mkdir(mode=0o700)
     password_file.write_text(PASSWORD)
@@ -111,7 +115,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     with (data / "postgresql.conf").open("a") as configuration:
         configuration.write(
             f"listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\n"
-            "fsync = off\nshared_preload_libraries = 'pg_stat_statements'\ntimezone = 'UTC'\n"
+            "fsync = off\ndynamic_shared_memory_type = mmap\nshared_preload_libraries = 'pg_stat_statements'\ntimezone = 'UTC'\n"
             "log_statement = 'all'\nlogging_collector = on\nlog_filename = 'server.log'\n"
         )
     log = (home / "stderr").open("wb")

@@ -1,9 +1,9 @@
-"""A database with the schema in place, and the ways to bring one there and back.
+"""Fixtures with the schema in place, and the way to bring it there and back.
 
 They go through the package, as a user does, and never around it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from pydantic import SecretStr
@@ -11,33 +11,27 @@ from sqlalchemy import URL, Engine, NullPool, create_engine
 
 from dhafnck_db import schema
 from dhafnck_db.settings import Settings
-from dhafnck_db.target import Target, resolve
-
-
-def target_of(url: URL) -> Target:
-    """Return the development target that a URL names."""
-    secret = SecretStr(url.render_as_string(hide_password=False))
-    return resolve(Settings(database_type="postgresql", database_url=secret))
-
-
-def upgrade(url: URL) -> None:
-    """Bring a database to head."""
-    target = target_of(url)
-    with schema.session(target) as connection:
-        schema.upgrade(connection, target)
-
-
-def downgrade(url: URL) -> None:
-    """Undo every revision of a database."""
-    target = target_of(url)
-    with schema.session(target) as connection:
-        schema.downgrade(connection, target, "base")
+from dhafnck_db.target import resolve
 
 
 @pytest.fixture
-def migrated(database: URL) -> Iterator[Engine]:
+def move(database: URL) -> Callable[[str], None]:
+    """A function that moves the test's database to "head", or back to "base"."""
+    secret = SecretStr(database.render_as_string(hide_password=False))
+    target = resolve(Settings(database_type="postgresql", database_url=secret))
+
+    def to(revision: str) -> None:
+        with schema.session(target) as connection:
+            action = schema.downgrade if revision == "base" else schema.upgrade
+            action(connection, target, revision)
+
+    return to
+
+
+@pytest.fixture
+def migrated(database: URL, move: Callable[[str], None]) -> Iterator[Engine]:
     """An engine on a fresh database at head, as its owner."""
-    upgrade(database)
+    move("head")
     engine = create_engine(database, poolclass=NullPool)
     yield engine
     engine.dispose()

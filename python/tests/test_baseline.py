@@ -3,17 +3,17 @@
 No test here reads the revision's text; each looks at a database that it was run on.
 """
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg2
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from conftest import SUPERUSER, Server
 from contract import CONTRACT, insert_rows
-from fix_schema import downgrade, upgrade
 from psycopg2 import sql
 from sqlalchemy import URL, Engine, create_engine, text
 from sqlalchemy.exc import IntegrityError
@@ -22,7 +22,12 @@ from sqlalchemy.schema import CreateSchema
 from dhafnck_db.errors import TargetError
 from dhafnck_db.models import Base, bookkeeping
 
+if TYPE_CHECKING:
+    from conftest import Server
+
 pytest_plugins = ["fix_schema"]
+
+Move = Callable[[str], None]
 
 SCHEMAS = ("public", bookkeeping.PROJECT_SCHEMA, bookkeeping.ARCHIVE_SCHEMA)
 # Everything that a revision can make, one line each.
@@ -52,7 +57,8 @@ CATALOG = text("""
     FROM relation JOIN pg_constraint ON conrelid = id
     UNION ALL
     SELECT concat_ws(' ', 'type', nspname, typname, typacl,
-                     ARRAY(SELECT enumlabel FROM pg_enum WHERE enumtypid = t.oid ORDER BY 1))
+                     ARRAY(SELECT enumlabel FROM pg_enum WHERE enumtypid = t.oid
+                           ORDER BY enumsortorder))
     FROM pg_type t JOIN own ON space = typnamespace
 """)
 
@@ -107,9 +113,11 @@ def test_models_and_migrated_database_do_not_differ(migrated: Engine) -> None:
         assert compare_metadata(context, metadata) == []
 
 
-def test_the_revisions_make_exactly_what_the_models_say(database: URL, migrated: Engine) -> None:
+def test_the_revisions_make_exactly_what_the_models_say(
+    database: URL, migrated: Engine, move: Move
+) -> None:
     made = without(catalog(database), "access ")
-    downgrade(database)
+    move("base")
     with migrated.begin() as connection:
         for schema in (bookkeeping.PROJECT_SCHEMA, bookkeeping.ARCHIVE_SCHEMA):
             connection.execute(CreateSchema(schema))
@@ -118,22 +126,26 @@ def test_the_revisions_make_exactly_what_the_models_say(database: URL, migrated:
     assert made == without(catalog(database), "access ")
 
 
-def test_downgrade_leaves_nothing_and_a_second_upgrade_makes_the_same(database: URL) -> None:
+def test_downgrade_leaves_nothing_and_a_second_upgrade_makes_the_same(
+    database: URL, move: Move
+) -> None:
     before = catalog(database)
-    upgrade(database)
+    move("head")
     upgraded = catalog(database)
-    downgrade(database)
+    move("base")
     assert without(catalog(database), "alembic_version") == before
-    upgrade(database)
+    move("head")
     assert catalog(database) == upgraded
 
 
-def test_downgrade_stops_before_an_archive_of_legacy_rows(database: URL, migrated: Engine) -> None:
+def test_downgrade_stops_before_an_archive_of_legacy_rows(
+    database: URL, migrated: Engine, move: Move
+) -> None:
     with migrated.begin() as connection:
         connection.execute(text("CREATE TABLE legacy.old_rows ()"))
     upgraded = catalog(database)
     with pytest.raises(TargetError, match="migration-failed"):
-        downgrade(database)
+        move("base")
     assert catalog(database) == upgraded
 
 
@@ -168,7 +180,7 @@ def test_api_roles_can_neither_read_nor_write(server: Server, migrated: Engine, 
 def test_service_role_reads_and_writes_the_applications_tables(
     server: Server, migrated: Engine
 ) -> None:
-    engine = create_engine(server.url(str(migrated.url.database), SUPERUSER))
+    engine = create_engine(server.url(str(migrated.url.database), "postgres"))
     with engine.begin() as connection:
         connection.execute(text("SET LOCAL ROLE service_role"))
         assert len(insert_rows(connection, complete=True)) == 2 * len(CONTRACT)
@@ -188,9 +200,11 @@ def test_service_role_cannot_use_the_projects_own_tables(server: Server, migrate
                 cursor.execute(sql.SQL("SELECT FROM {}").format(name))
 
 
-def test_privileges_do_not_depend_on_default_privileges(database: URL, migrated: Engine) -> None:
+def test_privileges_do_not_depend_on_default_privileges(
+    database: URL, migrated: Engine, move: Move
+) -> None:
     made = catalog(database)
-    downgrade(database)
+    move("base")
     with migrated.begin() as connection:
         connection.execute(text("DROP TABLE alembic_version"))
         for kind in ("TABLES", "SEQUENCES", "SCHEMAS"):  # as older Supabase projects grant them
@@ -200,7 +214,7 @@ def test_privileges_do_not_depend_on_default_privileges(database: URL, migrated:
                     "TO PUBLIC, anon, authenticated, service_role"
                 )
             )
-    upgrade(database)
+    move("head")
     assert catalog(database) == made
 
 

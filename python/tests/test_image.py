@@ -11,18 +11,19 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg2
 import pytest
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import make_dsn
 
 IMAGE = os.environ.get("TEST_IMAGE", "")
 __test__ = bool(IMAGE)
 
 PASSWORD = "pässw%rd @:/?#[]'\\\""
-LABEL = "dhafnck-test=image"
-SCRIPTS = "/docker-entrypoint-initdb.d"
+SET_PASSWORD = f"--env=POSTGRES_PASSWORD={PASSWORD}"
+LABEL = "--label=dhafnck-test=image"
 
 
 def docker(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -39,7 +40,7 @@ def logs(container: str) -> str:
 
 
 def wait_until(container: str, condition: Callable[[], bool]) -> None:
-    """Poll a condition; fail with the container's log when it ends or 30 s have passed."""
+    """Poll a condition; fail with the log when the container ends or 30 s have passed."""
     deadline = time.monotonic() + 30
     while not condition():
         running = docker("inspect", "--format", "{{.State.Running}}", container).stdout.strip()
@@ -48,59 +49,49 @@ def wait_until(container: str, condition: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def is_ready(container: str, *options: str) -> bool:
-    return docker("exec", container, "pg_isready", "-q", *options, check=False).returncode == 0
+def is_ready(container: str, host: str = "127.0.0.1") -> bool:
+    return docker("exec", container, "pg_isready", "-h", host, check=False).returncode == 0
 
 
-def answers_on_tcp(container: str) -> bool:
-    return is_ready(container, "--host=127.0.0.1")
-
-
-@dataclass
 class Engine:
     """Starts containers and remembers them, to remove each by its own id."""
 
-    containers: list[str]
-    volumes: list[str]
+    def __init__(self) -> None:
+        self.containers: list[str] = []
+        self.volumes: list[str] = []
 
     def volume(self) -> str:
-        name = docker("volume", "create", "--label", LABEL).stdout.strip()
+        name = docker("volume", "create", LABEL).stdout.strip()
         self.volumes.append(name)
         return name
 
     def start(self, *options: str, arguments: tuple[str, ...] = ()) -> str:
         """Start a container that publishes its port on 127.0.0.1."""
-        container = docker(
-            "run", "--detach", "--label", LABEL, "--publish", "127.0.0.1::5432",
-            *options, IMAGE, *arguments,
-        ).stdout.strip()  # fmt: skip
+        run = ("run", "--detach", LABEL, "--publish=127.0.0.1::5432")
+        container = docker(*run, *options, IMAGE, *arguments).stdout.strip()
         self.containers.append(container)
         return container
 
     def start_ready(self, *options: str, arguments: tuple[str, ...] = ()) -> str:
         container = self.start(*options, arguments=arguments)
-        wait_until(container, lambda: answers_on_tcp(container))
+        wait_until(container, lambda: is_ready(container))
         return container
-
-    def remove(self, container: str) -> None:
-        docker("rm", "--force", "--volumes", container)
-        self.containers.remove(container)
 
 
 @pytest.fixture
 def engine() -> Iterator[Engine]:
-    engine = Engine([], [])
+    engine = Engine()
     yield engine
-    for container in list(engine.containers):
-        engine.remove(container)
+    for container in engine.containers:
+        docker("rm", "--force", "--volumes", container)
     for volume in engine.volumes:
         docker("volume", "rm", volume)
 
 
-def connect(container: str, **parameters: str) -> "psycopg2.extensions.connection":
+def connect(container: str, **parameters: str) -> Connection:
     port = docker("port", container, "5432/tcp").stdout.splitlines()[0].rpartition(":")[2]
     defaults = {"host": "127.0.0.1", "port": port, "user": "postgres", "password": PASSWORD}
-    connection = psycopg2.connect(**(defaults | parameters))
+    connection = psycopg2.connect(make_dsn(**(defaults | parameters)))
     connection.autocommit = True
     return connection
 
@@ -119,11 +110,7 @@ def write_scripts(directory: Path, scripts: dict[str, str]) -> str:
         path = directory / name
         path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
         path.chmod(0o755 if name.endswith("run.sh") else 0o644)
-    return f"--volume={directory}:{SCRIPTS}:ro"
-
-
-def password() -> str:
-    return f"--env=POSTGRES_PASSWORD={PASSWORD}"
+    return f"--volume={directory}:/docker-entrypoint-initdb.d:ro"
 
 
 def test_the_first_start_makes_the_role_and_the_database(engine: Engine, tmp_path: Path) -> None:
@@ -133,60 +120,55 @@ def test_the_first_start_makes_the_role_and_the_database(engine: Engine, tmp_pat
     container = engine.start_ready(
         f"--volume={secret}:/run/secrets/password:ro",
         "--env=POSTGRES_PASSWORD_FILE=/run/secrets/password",
-        "--env=POSTGRES_USER=Bob's",
+        "--env=POSTGRES_USER=Bob-1",
         "--env=POSTGRES_DB=my db",
     )
     [row] = query(
         container,
         "SELECT current_database(), rolname, rolsuper, rolpassword LIKE 'SCRAM-SHA-256$%'"
         " FROM pg_authid WHERE rolname = current_user",
-        user="Bob's",
+        user="Bob-1",
         dbname="my db",
     )
-    assert row == ("my db", "Bob's", True, True)
+    assert row == ("my db", "Bob-1", True, True)
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
-        connect(container, user="Bob's", dbname="my db", password="wrong")
+        connect(container, user="Bob-1", dbname="my db", password="wrong")
 
 
 def test_the_cluster_is_utf8_with_plain_sorting_and_utc(engine: Engine) -> None:
-    container = engine.start_ready(password())
-    assert query(
-        container,
-        "SELECT current_setting('server_encoding'), datcollate, datctype,"
-        " current_setting('TimeZone') FROM pg_database WHERE datname = current_database()",
-    ) == [("UTF8", "C.UTF-8", "C.UTF-8", "Etc/UTC")]
-    assert query(container, "SELECT upper('é'), timestamptz '2025-07-01 12:00 Europe/Paris'::text") == [
-        ("É", "2025-07-01 10:00:00+00")
-    ]
+    container = engine.start_ready(SET_PASSWORD)
+    statement = """
+        SELECT current_setting('server_encoding'), datcollate, datctype, current_setting('TimeZone')
+        FROM pg_database WHERE datname = current_database()"""
+    assert query(container, statement) == [("UTF8", "C.UTF-8", "C.UTF-8", "Etc/UTC")]
+    statement = "SELECT upper('é'), timestamptz '2025-07-01 12:00 Europe/Paris'::text"
+    assert query(container, statement) == [("É", "2025-07-01 10:00:00+00")]
 
 
 def test_arguments_tune_the_server_and_extensions_load(engine: Engine) -> None:
-    container = engine.start_ready(
-        password(),
-        arguments=(
-            "-c", "shared_preload_libraries=pg_stat_statements",
-            "-c", "log_line_prefix=it's %p ",
-        ),
-    )  # fmt: skip
+    settings = ("shared_preload_libraries=pg_stat_statements", "log_line_prefix=it's %p ")
+    arguments = ("-c", settings[0], "-c", settings[1])
+    container = engine.start_ready(SET_PASSWORD, arguments=arguments)
     for extension in ("pgcrypto", "uuid-ossp", "pg_stat_statements", "pg_trgm"):
         query(container, f'CREATE EXTENSION "{extension}"')
-    assert query(container, "SELECT current_setting('log_line_prefix'), count(*) > 0 "
-                 "FROM pg_stat_statements") == [("it's %p ", True)]
-    assert query(container, "SELECT digest('a', 'sha256') IS NOT NULL, uuid_generate_v4() IS NOT NULL,"
-                 " similarity('word', 'words') > 0") == [(True, True, True)]
+    assert query(container, "SHOW log_line_prefix") == [("it's %p ",)]
+    statement = """
+        SELECT count(*) > 0, count(digest('a', 'sha256')) > 0, count(uuid_generate_v4()) > 0,
+               max(similarity('word', 'words')) > 0 FROM pg_stat_statements"""
+    assert query(container, statement) == [(True, True, True, True)]
 
 
 def test_scripts_run_once_and_data_outlives_the_container(engine: Engine, tmp_path: Path) -> None:
     scripts = write_scripts(
         tmp_path / "scripts",
         {
-            "1.sql": "CREATE TABLE ran (number int GENERATED ALWAYS AS IDENTITY, script text);"
+            "1.sql": "CREATE TABLE ran (number serial, script text);"
             "INSERT INTO ran (script) VALUES ('sql');",
             "2.sql.gz": "INSERT INTO ran (script) VALUES ('sql.gz');",
             "3.sh": 'psql --username "$POSTGRES_USER" --dbname "$POSTGRES_DB"'
             " --command \"INSERT INTO ran (script) VALUES ('sh$unset')\"",
             "4-run.sh": "#!/bin/bash\n"
-            'echo "INSERT INTO ran (script) VALUES (\'run.sh\')" | psql -U postgres -d app',
+            "echo \"INSERT INTO ran (script) VALUES ('run.sh')\" | psql -U postgres -d app",
             "5.txt": "left alone",
         },
     )
@@ -194,11 +176,9 @@ def test_scripts_run_once_and_data_outlives_the_container(engine: Engine, tmp_pa
     volume = f"--volume={engine.volume()}:{next(iter(json.loads(data)))}"
     wanted = [("sql",), ("sql.gz",), ("sh",), ("run.sh",)]
     statement = "SELECT script FROM ran ORDER BY number"
-
-    first = engine.start_ready(volume, scripts, password(), "--env=POSTGRES_DB=app")
+    first = engine.start_ready(volume, scripts, SET_PASSWORD, "--env=POSTGRES_DB=app")
     assert query(first, statement, dbname="app") == wanted
     docker("stop", first)
-    engine.remove(first)
 
     again = engine.start_ready(volume, scripts)
     assert query(again, statement, dbname="app") == wanted
@@ -206,37 +186,33 @@ def test_scripts_run_once_and_data_outlives_the_container(engine: Engine, tmp_pa
 
 def test_a_failing_script_stops_the_start(engine: Engine, tmp_path: Path) -> None:
     scripts = write_scripts(tmp_path / "scripts", {"1.sql": "SELECT 1/0;"})
-    container = engine.start(scripts, password())
+    container = engine.start(scripts, SET_PASSWORD)
     assert docker("wait", container).stdout.strip() != "0"
     assert "division by zero" in logs(container)
 
 
 def test_tcp_answers_only_after_the_initialisation(engine: Engine, tmp_path: Path) -> None:
     scripts = write_scripts(tmp_path / "scripts", {"1.sh": "echo waiting; sleep 2"})
-    container = engine.start(scripts, password())
+    container = engine.start(scripts, SET_PASSWORD)
     wait_until(container, lambda: "waiting" in logs(container))
-    assert is_ready(container)
-    assert not answers_on_tcp(container)
-    wait_until(container, lambda: answers_on_tcp(container))
+    assert is_ready(container, "/run/postgresql")
+    assert not is_ready(container)
+    wait_until(container, lambda: is_ready(container))
 
 
 def test_the_server_speaks_tls(engine: Engine, tmp_path: Path) -> None:
-    scripts = write_scripts(
-        tmp_path / "scripts",
-        {
-            "1.sh": "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost"
-            ' -keyout "$PGDATA/server.key" -out "$PGDATA/server.crt"\n'
-            'chmod 0600 "$PGDATA/server.key"\n'
-            'psql --username postgres --command "ALTER SYSTEM SET ssl = on"\n'
-        },
-    )
-    container = engine.start_ready(scripts, password())
+    script = """
+        openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost \
+            -keyout "$PGDATA/server.key" -out "$PGDATA/server.crt"
+        psql -U postgres -c 'ALTER SYSTEM SET ssl = on'"""
+    scripts = write_scripts(tmp_path / "scripts", {"1.sh": script})
+    container = engine.start_ready(scripts, SET_PASSWORD)
     statement = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
     assert query(container, statement, sslmode="require") == [(True,)]
 
 
 def test_the_server_runs_without_root_and_without_the_password(engine: Engine) -> None:
-    container = engine.start_ready(password())
+    container = engine.start_ready(SET_PASSWORD)
     assert docker("exec", container, "stat", "--format=%u:%g", "/proc/1").stdout == "999:999\n"
     environment = docker("exec", "--user=postgres", container, "cat", "/proc/1/environ").stdout
     assert "PGDATA=" in environment
@@ -244,12 +220,12 @@ def test_the_server_runs_without_root_and_without_the_password(engine: Engine) -
 
 
 def test_it_starts_as_the_postgres_user_too(engine: Engine) -> None:
-    container = engine.start_ready("--user=postgres", password())
+    container = engine.start_ready("--user=postgres", SET_PASSWORD)
     assert query(container, "SELECT current_user") == [("postgres",)]
 
 
 def test_stopping_is_a_clean_shutdown(engine: Engine) -> None:
-    container = engine.start_ready(password())
+    container = engine.start_ready(SET_PASSWORD)
     with closing(connect(container)):  # an open session does not hold it up
         started = time.monotonic()
         docker("stop", container)
@@ -262,7 +238,6 @@ def test_stopping_is_a_clean_shutdown(engine: Engine) -> None:
     ("options", "reason"),
     [
         ([], "set POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE"),
-        (["POSTGRES_PASSWORD="], "set POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE"),
         (["POSTGRES_HOST_AUTH_METHOD=md5"], "set POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE"),
         (
             ["POSTGRES_PASSWORD=a", "POSTGRES_PASSWORD_FILE=/etc/hostname"],
@@ -287,7 +262,7 @@ def test_trust_needs_no_password(engine: Engine) -> None:
 
 def test_initdb_arguments_are_split_as_a_shell_would(engine: Engine) -> None:
     container = engine.start_ready(
-        password(),
+        SET_PASSWORD,
         "--env=POSTGRES_INITDB_ARGS=--data-checksums --auth-local='scram-sha-256'",
         "--env=POSTGRES_DB=app",
     )
@@ -303,32 +278,23 @@ def test_initdb_arguments_are_split_as_a_shell_would(engine: Engine) -> None:
         (["-V"], "postgres (PostgreSQL)"),
         (["postgres", "--version"], "postgres (PostgreSQL)"),
         (["psql", "--version"], "psql (PostgreSQL)"),
+        (["pg_dump", "--version"], "pg_dump (PostgreSQL)"),
         (["pg_restore", "--version"], "pg_restore (PostgreSQL)"),
     ],
 )
 def test_other_commands_run_as_given(command: list[str], output: str) -> None:
-    assert docker("run", "--rm", IMAGE, *command).stdout.startswith(output)
-
-
-def test_a_dump_restores(engine: Engine) -> None:
-    container = engine.start_ready(password())
-    query(container, "CREATE TABLE kept AS SELECT 'ä' AS value")
-    docker("exec", container, "pg_dump", "-U", "postgres", "-Fc", "-f", "/tmp/dump", "postgres")
-    query(container, "DROP TABLE kept")
-    docker("exec", container, "pg_restore", "-U", "postgres", "-d", "postgres", "/tmp/dump")
-    assert query(container, "SELECT value FROM kept") == [("ä",)]
+    assert docker("run", "--rm", LABEL, IMAGE, *command).stdout.startswith(output)
 
 
 def test_the_image_says_how_to_run_it() -> None:
     [image] = json.loads(docker("image", "inspect", IMAGE).stdout)
     config = image["Config"]
-    environment = dict(line.split("=", 1) for line in config["Env"])
     [volume] = config["Volumes"]
-    assert environment["PGDATA"].startswith(volume)
+    assert any(line.startswith(f"PGDATA={volume}") for line in config["Env"])
     assert config["StopSignal"] == "SIGINT"
     assert list(config["ExposedPorts"]) == ["5432/tcp"]
 
 
 def test_nothing_of_the_building_machine_is_in_the_image() -> None:
-    found = docker("run", "--rm", IMAGE, "find", "/etc/apt", "/var/lib/apt", check=False)
-    assert found.stdout == ""
+    listed = docker("run", "--rm", LABEL, IMAGE, "ls", "/etc/apt", "/var/lib/apt", check=False)
+    assert listed.stderr.count("No such file or directory") == 2

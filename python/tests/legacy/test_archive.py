@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import Engine, text
 
 from dhafnck_db import legacy
-from dhafnck_db.legacy import archive
 
 Make = Callable[..., Path]
 
@@ -39,7 +38,9 @@ def import_(engine: Engine, file: Path, **options: Any) -> legacy.ImportResult:
 def odd(tmp_path: Path) -> Path:
     file = tmp_path / "odd.db"
     connection = sqlite3.connect(file)
-    connection.execute("CREATE TABLE odd (id INTEGER PRIMARY KEY, r REAL, i INTEGER, t TEXT, b BLOB, n)")
+    connection.execute(
+        "CREATE TABLE odd (id INTEGER PRIMARY KEY, r REAL, i INTEGER, t TEXT, b BLOB, n)"
+    )
     connection.executemany("INSERT INTO odd VALUES (?, ?, ?, ?, ?, ?)", ODD)
     connection.execute("INSERT INTO odd (id, t) VALUES (100, CAST(x'ff41fe' AS TEXT))")
     connection.execute('CREATE TABLE "Mixed ""Case; drop table tasks;--" ("select" TEXT)')
@@ -52,19 +53,47 @@ def odd(tmp_path: Path) -> Path:
 def test_values_that_break_importers_are_archived_and_verified(target: Engine, odd: Path) -> None:
     result = import_(target, odd)
     assert (result.verified, result.plan.totals["rejected"]) == (True, 0)
-    assert [(name, kind) for name, kind in fetch(
-        target, "SELECT name, representation FROM legacy.columns WHERE archive = 'legacy.odd'"
-        " ORDER BY position")] == [
-        ("rowid", "rowid"), ("id", "bigint"), ("r", "double precision"), ("i", "sqlite literal"),
-        ("t", "sqlite literal"), ("b", "sqlite literal"), ("n", "sqlite literal"),
+    assert [
+        (name, kind)
+        for name, kind in fetch(
+            target,
+            "SELECT name, representation FROM legacy.columns WHERE archive = 'legacy.odd'"
+            " ORDER BY position",
+        )
+    ] == [
+        ("rowid", "rowid"),
+        ("id", "bigint"),
+        ("r", "double precision"),
+        ("i", "sqlite literal"),
+        ("t", "sqlite literal"),
+        ("b", "sqlite literal"),
+        ("n", "sqlite literal"),
     ]
     with target.connect() as connection:
         legacy.verify_file(connection, odd)
 
 
 NAMES = [
-    'per%cent', "co:lon", 'quo"te', "do.t", "sp ace", "", "select", "rowid", "xmin", "Ctid", "ünï",
-    "imports", "ID_MAP", "%(x)s", "x" * 63, "x" * 64, "x" * 70, "é" * 40, "back\\slash", "'",
+    "per%cent",
+    "co:lon",
+    'quo"te',
+    "do.t",
+    "sp ace",
+    "",
+    "select",
+    "rowid",
+    "xmin",
+    "Ctid",
+    "ünï",
+    "imports",
+    "ID_MAP",
+    "%(x)s",
+    "x" * 63,
+    "x" * 64,
+    "x" * 70,
+    "é" * 40,
+    "back\\slash",
+    "'",
 ]
 
 
@@ -85,5 +114,8 @@ def test_any_name_is_kept_or_numbered(target: Engine, tmp_path: Path) -> None:
     assert import_(target, file).verified
     kept = {name for (name,) in fetch(target, "SELECT name FROM legacy.columns")}
     assert {n for n in NAMES if 0 < len(n.encode()) < 64} - kept == {"xmin", "Ctid"}
-    tables = {name for (name,) in fetch(target, "SELECT tablename FROM pg_tables WHERE schemaname = 'legacy'")}
+    tables = {
+        name
+        for (name,) in fetch(target, "SELECT tablename FROM pg_tables WHERE schemaname = 'legacy'")
+    }
     assert {"imports_2", "ID_MAP_2", "x" * 61 + "_2"} <= tables

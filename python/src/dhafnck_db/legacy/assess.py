@@ -13,13 +13,18 @@ from sqlalchemy import MetaData
 from dhafnck_db.errors import SourceError
 from dhafnck_db.legacy.judge import Judge, Progress
 from dhafnck_db.legacy.keys import Keys
-from dhafnck_db.legacy.layout import Laid, lay_out
+from dhafnck_db.legacy.layout import OWNER, Laid, lay_out
 from dhafnck_db.legacy.mapping import LegacyMapping
-from dhafnck_db.legacy.plan import Plan, Reject, Source
+from dhafnck_db.legacy.plan import OWNERLESS, Plan, Reject, Source, Warning
 from dhafnck_db.legacy.references import dangling
 from dhafnck_db.legacy.rows import RowMaker
 from dhafnck_db.legacy.snapshot import Snapshot
 from dhafnck_db.legacy.source import encoding, read_tables, read_unplaced
+
+_CHANGING = Warning(
+    "the file", None, None, None, 0, "source-changing",
+    "it was written to all the while; the import is as of the moment it was read",
+)
 
 
 @dataclass(frozen=True)
@@ -42,14 +47,14 @@ def assess_snapshot(
     """Return what an import of the snapshot does. Read-only; fills `keys` for the load.
 
     Raises:
-        SourceError: the file cannot be read, or rows need an owner that nobody names.
+        SourceError: the file cannot be read.
     """
     connection = snapshot.connection
     try:
         tables = read_tables(connection)
         laid = lay_out(connection, tables, models, mapping)
         rejects: list[Reject] = []
-        ownerless = []
+        warned = [_CHANGING] if snapshot.changing else []
         for place, one in enumerate(laid):
             if one.target is None:
                 continue
@@ -58,9 +63,9 @@ def assess_snapshot(
             rejected = tuple(sorted({reject.position for reject in found}))
             laid[place] = replace(one, plan=replace(one.plan, rejected=rejected))
             rejects += found
-            if maker.without_owner:
-                ownerless.append(one.plan.name)
-        warnings = dangling(connection, laid, keys, mapping)
+            if maker.ownerless:
+                warned.append(_ownerless(one.plan.name, maker.ownerless))
+        warnings = (*warned, *dangling(connection, laid, keys, mapping))
         unplaced = read_unplaced(connection)
         source = Source(
             path=str(snapshot.path).encode("utf-8", "backslashreplace").decode(),
@@ -75,12 +80,11 @@ def assess_snapshot(
         raise SourceError(
             "source-corrupt", f"{snapshot.path} cannot be read", cause=str(failure)
         ) from None
-    if ownerless:
-        raise SourceError(
-            "owner-required",
-            f"rows of {', '.join(sorted(ownerless))} have no owner",
-            help="name the user_id that they shall belong to with --owner",
-        )
     plans = tuple(sorted((one.plan for one in laid), key=lambda plan: plan.name))
-    plan = Plan(source, owner, plans, tuple(rejects), tuple(warnings), unplaced)
+    plan = Plan(source, owner, plans, tuple(rejects), warnings, unplaced)
     return Assessment(plan, tuple(laid))
+
+
+def _ownerless(table: str, rows: int) -> Warning:
+    reason = f"{rows} rows have no owner; an import has to name one with --owner"
+    return Warning(table, None, OWNER, None, rows, OWNERLESS, reason)

@@ -92,7 +92,8 @@ def conversion_to(kind: TypeEngine[Any]) -> Conversion | None:
 def to_uuid(value: Value) -> str:
     """Return the UUID that the application finds this id under."""
     match value:
-        case str() if is_clean(value):
+        case str():
+            _require_clean(value)
             text = value.strip()
         case int():
             text = str(value)

@@ -6,7 +6,9 @@ It never begins or ends a transaction, and holds no more than a chunk of rows in
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 
+import psycopg2
 from psycopg2 import sql
 from sqlalchemy import Connection, Table
 
@@ -27,12 +29,15 @@ def copy_rows(
     command = sql.SQL("COPY {} ({}) FROM STDIN").format(
         sql.Identifier(schema, table.name), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
-    raw = connection.connection.cursor()
-    try:
-        raw.copy_expert(command, _Chunks(rows))
+    chunks = _Chunks(rows)
+    with closing(connection.connection.cursor()) as raw:
+        try:
+            raw.copy_expert(command, chunks)
+        except psycopg2.Error:
+            if chunks.failure:
+                raise chunks.failure from None
+            raise
         return int(raw.rowcount)
-    finally:
-        raw.close()
 
 
 class _Chunks:
@@ -40,9 +45,15 @@ class _Chunks:
 
     def __init__(self, rows: Iterable[Sequence[str | None]]) -> None:
         self._chunks = _chunked(rows)
+        self.failure: BaseException | None = None
 
     def read(self, _size: int) -> bytes:
-        return next(self._chunks, b"")
+        try:
+            return next(self._chunks, b"")
+        except BaseException as failure:
+            # The driver makes an error of the server out of it, an interrupt included.
+            self.failure = failure
+            raise
 
 
 def _chunked(rows: Iterable[Sequence[str | None]]) -> Iterator[bytes]:

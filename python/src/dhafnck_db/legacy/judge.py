@@ -45,7 +45,12 @@ class Judge:
             for key in maker.target.foreign_keys
             if key.parent.name in self._at
         ]
-        self._id_columns = _id_columns(maker.target, mapping)
+        made = {derived.column for derived in plan.derived if len(derived.sources) > 1}
+        self._id_columns = {
+            column: table
+            for column, table in _id_columns(maker.target, mapping).items()
+            if column in self._at and column not in made
+        }
 
     def judge(self, connection: sqlite3.Connection, progress: Progress | None) -> list[Reject]:
         """Return the rejects of the table; remembers the keys of the rows that go in."""
@@ -77,15 +82,16 @@ class Judge:
             if key is None:
                 continue
             legacy = self._legacy(row, (column,))
+            first = self._keys.legacy(table, (referred,), (key,))
+            if first == legacy:
+                continue
             name, value = self._origin(row, column)
             if self._keys.is_rejected(table, legacy):
-                faults.append(
-                    Fault(name, value, "parent-rejected", f"refers to a rejected row of {table}")
-                )
-            elif self._keys.legacy(table, (referred,), (key,)) is None:
-                faults.append(
-                    Fault(name, value, "dangling-reference", f"refers to no row of {table}")
-                )
+                reason = f"refers to a rejected row of {table}"
+                faults.append(Fault(name, value, "parent-rejected", reason))
+            elif first is None:
+                reason = f"refers to no row of {table}"
+                faults.append(Fault(name, value, "dangling-reference", reason))
         return faults
 
     def _duplicates(self, row: Row, fields: Fields) -> list[Fault]:
@@ -112,7 +118,7 @@ class Judge:
                 legacy = self._legacy(row, names)
                 self._keys.add(self._target.name, names, key, legacy, owner)
         for column, table in self._id_columns.items():
-            field = fields[self._at[column]] if column in self._at else None
+            field = fields[self._at[column]]
             if field is not None and field != (legacy := self._legacy(row, (column,))):
                 self._keys.add_id(table, legacy, field)
 

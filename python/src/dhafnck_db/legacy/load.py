@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from contextlib import closing
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 
 from psycopg2 import sql
 from sqlalchemy import (
@@ -34,7 +34,7 @@ from dhafnck_db.legacy.judge import REPORTED_EVERY, Progress
 from dhafnck_db.legacy.keys import Keys
 from dhafnck_db.legacy.layout import PUBLIC, Laid
 from dhafnck_db.legacy.literal import literal as sqlite_literal
-from dhafnck_db.legacy.plan import Plan, Reject
+from dhafnck_db.legacy.plan import Archive, Plan, Reject
 from dhafnck_db.legacy.rows import RowMaker
 from dhafnck_db.legacy.source import Row, SourceTable, read_rows
 from dhafnck_db.models import bookkeeping
@@ -95,8 +95,8 @@ def load(
     import_id = _record(connection, plan)
     for laid in assessment.tables:
         if laid.plan.archive:
-            _create_archive(connection, laid)
-            _fill_archive(connection, source, laid, progress)
+            _create_archive(connection, laid, laid.plan.archive)
+            _fill_archive(connection, source, laid, laid.plan.archive, progress)
         if laid.target is not None and laid.source.rows:
             maker = RowMaker(laid, keys, plan.owner)
             rows = _mapped_rows(source, laid, maker, progress)
@@ -132,9 +132,7 @@ def _record(connection: Connection, plan: Plan) -> int:
     return int(connection.execute(statement.returning(imports.c.id)).scalar_one())
 
 
-def _create_archive(connection: Connection, laid: Laid) -> None:
-    archive = laid.plan.archive
-    assert archive is not None
+def _create_archive(connection: Connection, laid: Laid, archive: Archive) -> None:
     table = archive_table(laid.plan, archive)
     connection.execute(CreateTable(table))
     connection.execute(SetTableComment(table))
@@ -165,10 +163,12 @@ def _create_archive(connection: Connection, laid: Laid) -> None:
 
 
 def _fill_archive(
-    connection: Connection, source: sqlite3.Connection, laid: Laid, progress: Progress | None
+    connection: Connection,
+    source: sqlite3.Connection,
+    laid: Laid,
+    archive: Archive,
+    progress: Progress | None,
 ) -> None:
-    archive = laid.plan.archive
-    assert archive is not None
     described = archived_columns(laid.plan, archive)
     fields = [(laid.source.position(name), write_as(kind)) for name, _, kind in described]
     rows = (

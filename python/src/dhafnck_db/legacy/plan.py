@@ -129,6 +129,9 @@ class Warning:
     reason: str
 
 
+OWNERLESS = "owner-required"
+
+
 @dataclass(frozen=True)
 class Unplaced:
     """An object of the file that holds no rows and has no place in the target."""
@@ -211,10 +214,15 @@ def _table_to_dict(table: TablePlan) -> dict[str, Any]:
             for column in table.columns
         ],
         "rejects": len(table.rejected),
-        "derived": [asdict(derived) for derived in table.derived],
-        "archive": table.archive and asdict(table.archive),
+        "derived": [{**asdict(d), "sources": list(d.sources)} for d in table.derived],
+        "archive": table.archive and _archive_to_dict(table.archive),
         "autoincrement": table.autoincrement,
     }
+
+
+def _archive_to_dict(archive: Archive) -> dict[str, Any]:
+    keys = {source: list(kept) for source, kept in archive.keys.items()}
+    return {"table": archive.table, "rowid": archive.rowid, "keys": keys}
 
 
 def _table_from_dict(data: Mapping[str, Any], rejected: set[int]) -> TablePlan:

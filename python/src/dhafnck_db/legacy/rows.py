@@ -49,7 +49,7 @@ class RowMaker:
         self.source = laid.source
         self._keys = keys
         self._owner = owner
-        self.without_owner = False  # whether a row was met that nobody owns
+        self.ownerless = 0  # rows made that nobody owns
         self.steps: dict[str, Step] = {}
         for column in laid.plan.columns:
             if column.to and column.to.schema == "public":
@@ -147,7 +147,7 @@ class RowMaker:
         if owner is None:
             owner = self._owner
         if owner is None:
-            self.without_owner = True
+            self.ownerless += 1
         return owner
 
     def _parent_owner(self, parent: str, key: str) -> str | None:
@@ -184,5 +184,5 @@ def row_key(source: SourceTable, row: Row) -> str:
     names: Sequence[str] = source.keys
     values = [row[source.position(name)] for name in names]
     if not values or all(value is None for value in values):
-        return f"rowid {row[-1]}"
+        return f"rowid {row[-1]!r}"
     return ", ".join(spelled(value)[:SHOWN] for value in values)

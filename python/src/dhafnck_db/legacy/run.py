@@ -16,14 +16,14 @@ import psycopg2
 from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError
 
-from dhafnck_db.errors import TargetError, VerificationError
+from dhafnck_db.errors import SourceError, TargetError, VerificationError
 from dhafnck_db.legacy.assess import Assessment, assess_snapshot
 from dhafnck_db.legacy.comparison import Comparison
 from dhafnck_db.legacy.judge import Progress
 from dhafnck_db.legacy.keys import Keys
 from dhafnck_db.legacy.load import load, lock, require_room
 from dhafnck_db.legacy.mapping import load_mapping
-from dhafnck_db.legacy.plan import Plan, RejectsFoundError
+from dhafnck_db.legacy.plan import OWNERLESS, Plan, RejectsFoundError
 from dhafnck_db.legacy.snapshot import WAIT, Snapshot, open_snapshot
 from dhafnck_db.legacy.verify import verify
 from dhafnck_db.models import Base
@@ -73,7 +73,7 @@ def assess(path: Path, *, owner: str | None, wait: float = WAIT) -> Plan:
     """Return what an import of the file would do. Read-only; needs no database.
 
     Raises:
-        SourceError: the file cannot be read, or rows need an owner that nobody names.
+        SourceError: the file cannot be read.
     """
     with open_snapshot(path, wait=wait) as snapshot, Keys() as keys:
         return _assess(snapshot, keys, owner, None).plan
@@ -95,8 +95,8 @@ def import_file(
     A file that was imported before changes nothing, nor does a dry run.
 
     Raises:
-        SourceError: the file cannot be read, or holds what cannot be carried exactly while
-            `quarantine` is false (RejectsFoundError, with the plan).
+        SourceError: the file cannot be read, rows need an owner that nobody names, or values
+            cannot be carried exactly while `quarantine` is false (RejectsFoundError, with the plan).
         TargetError: a table concerned holds rows, or another file was imported.
         VerificationError: what was read back differs from the file; nothing was committed.
     """
@@ -110,6 +110,7 @@ def import_file(
                 return ImportResult(known, changed=False, verified=None, seconds=seconds)
         with _timed(seconds, "assess"):
             assessment = _assess(snapshot, keys, owner, progress)
+        _require_owner(assessment.plan)
         if assessment.plan.rejects and not quarantine:
             raise RejectsFoundError(assessment.plan)
         with _explained(), connection.begin():
@@ -169,6 +170,16 @@ def _assess(
         owner=owner,
         progress=progress,
     )
+
+
+def _require_owner(plan: Plan) -> None:
+    ownerless = [warning.table for warning in plan.warnings if warning.code == OWNERLESS]
+    if ownerless:
+        raise SourceError(
+            OWNERLESS,
+            f"rows of {', '.join(ownerless)} have no owner; nothing was written",
+            help="name the user_id that they shall belong to with --owner",
+        )
 
 
 def _known_import(connection: Connection, snapshot: Snapshot) -> Plan | None:

@@ -5,6 +5,7 @@ It never writes, and never decides what becomes of a table.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ TYPES = ("integer", "real", "text", "blob", "null")
 COUNTED_AT_ONCE = 100  # columns; SQLite takes at most 2000 expressions in a query
 FETCHED_AT_ONCE = 100
 _DIALECT = sqlite.dialect()
+_CHECK = re.compile(r"\bCHECK\s*\(", re.IGNORECASE)
 _REASONS = {
     "view": "a view holds no rows",
     "trigger": "the application keeps these rules itself",
@@ -120,16 +122,6 @@ def read_rows(connection: sqlite3.Connection, found: SourceTable) -> Iterator[Ro
             yield (*row, position)
 
 
-def read_distinct(
-    connection: sqlite3.Connection, found: SourceTable, name: str
-) -> Iterator[tuple[Value, int]]:
-    """Yield the distinct values of a column, each with the number of its rows. Read-only."""
-    value: ColumnElement[object] = column(name)
-    yield from connection.execute(
-        _sql(select(value, func.count()).select_from(_table(found.name)).group_by(value))
-    )
-
-
 def read_unplaced(connection: sqlite3.Connection) -> tuple[Unplaced, ...]:
     """Return what holds no rows: views, triggers, rules, special indexes. Read-only."""
     found = []
@@ -142,7 +134,7 @@ def read_unplaced(connection: sqlite3.Connection) -> tuple[Unplaced, ...]:
             found.append(_unplaced("index", name, sql))
         elif kind == "table" and upper.startswith("CREATE VIRTUAL TABLE"):
             found.append(_unplaced("virtual table", name, sql))
-        elif kind == "table" and "CHECK" in upper and not name.startswith("sqlite_"):
+        elif kind == "table" and _CHECK.search(sql or ""):
             found.append(_unplaced("check", name, sql))
         if kind == "table" and not upper.startswith("CREATE VIRTUAL TABLE"):
             found += [

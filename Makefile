@@ -1,0 +1,73 @@
+# Every target is a command that can be typed by hand once `make setup` has run and .venv is active.
+# PROVIDER, SQLITE, OWNER and CONFIRM reach the playbooks through the environment (inventories/dev/group_vars/dev).
+PYTHON ?= python3
+ENV ?= dev
+export PROVIDER SQLITE OWNER CONFIRM
+
+VENV := $(CURDIR)/.venv
+export PATH := $(VENV)/bin:$(PATH)
+.DEFAULT_GOAL := help
+.PHONY: help setup dev migrate sample health psql status stop reset image test test-python test-molecule lint bench lock
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready ## Install what is pinned into .venv and .collections
+
+dev: setup ## Provision the development database [SQLITE=old.db] [OWNER=id] [PROVIDER=docker|native]
+	@ansible-playbook dev.yml
+
+migrate: setup ## Schema to head, then SQLITE=old.db if given, then verification [ENV=dev]
+	@ansible-playbook playbooks/migrate.yml -e env=$(ENV)
+
+sample: setup ## Write a small legacy file to .local/sample.db, to try the import with
+	@mkdir -p .local
+	@dhafnck-db sqlite sample .local/sample.db
+
+health: setup ## Measure the database; fails when it is unhealthy
+	@dhafnck-db health
+
+psql: setup ## Open psql on the development database
+	@dhafnck-db psql
+
+status: setup ## Show provider, server, schema, data and health
+	@ansible-playbook playbooks/status.yml -e env=$(ENV)
+
+stop: setup ## Stop the development server; its data stays
+	@ansible-playbook playbooks/stop.yml
+
+reset: setup ## Dump, remove and remake the development databases [CONFIRM=dhafnck_mcp_dev]
+	@ansible-playbook playbooks/reset.yml
+
+image: setup ## Build a local PostgreSQL image, for machines that reach no container registry
+	@ansible-playbook playbooks/image.yml
+
+test: lint test-python test-molecule ## Run what CI runs
+
+test-python: setup ## Unit and integration tests on each PostgreSQL server at hand
+	@scripts/test-python
+
+test-molecule: setup ## The Molecule scenarios, on Docker and native
+	@scripts/test-molecule
+
+lint: setup ## yamllint, ansible-lint (production), ruff, mypy (strict)
+	@yamllint --strict .
+	@ansible-lint --offline
+	@ruff check . && ruff format --check .
+	@cd python && mypy
+
+bench: setup ## Time provisioning and the commands beside their bare minimum
+	@python scripts/bench.py
+
+lock: ## Pin the newest versions that pyproject.toml allows (needs uv)
+	uv pip compile python/pyproject.toml --group python/pyproject.toml:ansible --group python/pyproject.toml:dev \
+		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --output-file requirements.lock
+
+$(VENV)/.ready: requirements.lock collections.lock requirements.yml python/pyproject.toml scripts/fetch_collections.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make setup PYTHON=python3.11")'
+	@echo "installing into .venv and .collections (once; about a minute)"
+	@$(PYTHON) -m venv $(VENV)
+	@pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement requirements.lock
+	@pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable python
+	@python scripts/fetch_collections.py
+	@touch $@
