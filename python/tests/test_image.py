@@ -28,7 +28,7 @@ LABEL = "--label=dhafnck-test=image"
 
 def docker(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run the Docker client; a failure shows what it said."""
-    done = subprocess.run(["docker", *arguments], capture_output=True, text=True)
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=60)
     if check and done.returncode != 0:
         pytest.fail(f"docker {' '.join(arguments)}: {done.stdout}{done.stderr}")
     return done
@@ -168,7 +168,7 @@ def test_scripts_run_once_and_data_outlives_the_container(engine: Engine, tmp_pa
             "3.sh": 'psql --username "$POSTGRES_USER" --dbname "$POSTGRES_DB"'
             " --command \"INSERT INTO ran (script) VALUES ('sh$unset')\"",
             "4-run.sh": "#!/bin/bash\n"
-            "echo \"INSERT INTO ran (script) VALUES ('run.sh')\" | psql -U postgres -d app",
+            "echo \"INSERT INTO ran (script) VALUES ('${0##*-}')\" | psql -U postgres -d app",
             "5.txt": "left alone",
         },
     )

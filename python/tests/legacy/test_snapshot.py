@@ -154,8 +154,8 @@ def test_file_that_is_swapped_meanwhile_is_refused(
     file, other = make_file(TABLE), make_file(TABLE, name="other.db")
     back_up = snapshots._back_up
 
-    def swap(path: Path, copy: Path, wait: float) -> None:
-        back_up(path, copy, wait)
+    def swap(path: Path, copy: Path, wait: float, *, immutable: bool) -> None:
+        back_up(path, copy, wait, immutable=immutable)
         other.replace(path)
 
     monkeypatch.setattr(snapshots, "_back_up", swap)

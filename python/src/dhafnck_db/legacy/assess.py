@@ -22,7 +22,12 @@ from dhafnck_db.legacy.snapshot import Snapshot
 from dhafnck_db.legacy.source import encoding, read_tables, read_unplaced
 
 _CHANGING = Warning(
-    "the file", None, None, None, 0, "source-changing",
+    "the file",
+    None,
+    None,
+    None,
+    0,
+    "source-changing",
     "it was written to all the while; the import is as of the moment it was read",
 )
 

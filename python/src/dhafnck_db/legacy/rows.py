@@ -70,12 +70,10 @@ class RowMaker:
             (column.name, laid.source.position(column.name), "JSON" in column.declared.upper())
             for column in folded
         ]
-        self.columns = tuple(
-            [
-                *self.steps,
-                *(d.column for d in laid.plan.derived),
-                *([self.fold] if self.fold else []),
-            ]
+        self.columns = (
+            *self.steps,
+            *(derived.column for derived in laid.plan.derived),
+            *([self.fold] if self.fold else []),
         )
         self.missing = [
             column.name

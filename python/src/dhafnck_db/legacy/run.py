@@ -96,7 +96,7 @@ def import_file(
 
     Raises:
         SourceError: the file cannot be read, rows need an owner that nobody names, or values
-            cannot be carried exactly while `quarantine` is false (RejectsFoundError, with the plan).
+            cannot be carried exactly and `quarantine` is false (RejectsFoundError, with the plan).
         TargetError: a table concerned holds rows, or another file was imported.
         VerificationError: what was read back differs from the file; nothing was committed.
     """

@@ -59,15 +59,15 @@ def open_snapshot(path: Path, *, wait: float = WAIT) -> Iterator[Snapshot]:
     with tempfile.TemporaryDirectory(prefix="dhafnck-db-") as directory:  # mode 0700
         copy = Path(directory) / "snapshot.db"
         while True:
-            _copy(path, copy, wait)
+            consistent = _copy(path, copy, wait)
             after = _state(path)
             if after.file != before.file:
-                raise SourceError(
-                    "source-changed",
-                    f"{path} was replaced by another file while it was read",
-                    help="stop what writes it, and start again",
-                )
-            if after == before or time.monotonic() > deadline:
+                raise _changed(path, "was replaced by another file while it was read")
+            if after == before:
+                break
+            if time.monotonic() > deadline:
+                if not consistent:
+                    raise _changed(path, "was written to all the while it was read")
                 break
             before = after
         with closing(_opened(copy, path)) as connection:
@@ -136,40 +136,51 @@ def _beside(path: Path, suffix: str) -> Path:
     return resolved.with_name(resolved.name + suffix)
 
 
-def _copy(path: Path, copy: Path, wait: float) -> None:
+def _copy(path: Path, copy: Path, wait: float) -> bool:
+    """Copy the file; return whether the copy is consistent even if somebody wrote meanwhile."""
+    copy.unlink(missing_ok=True)
+    log, shared = _beside(path, "-wal").exists(), _beside(path, "-shm").exists()
     try:
+        if log and not shared:
+            # A log that nobody has open: SQLite would make the missing file beside it.
+            _copy_with_sidecars(path, copy)
+            return False
         try:
-            _back_up(path, copy, wait)
+            # Without its log, opening a WAL file would create one. Nobody writes it then.
+            alone = not log and _is_in_wal_mode(path)
+            _back_up(path, copy, wait, immutable=alone)
+            return not alone
         except sqlite3.OperationalError as failure:
             if failure.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise SourceError(
                     "source-locked",
-                    f"{path} was locked for longer than {wait:.0f} s",
+                    f"{path} was locked for longer than {wait:g} s",
                     help="stop the application that writes it",
                 ) from None
-            # A log or hot journal needs a recovery that writes: that is done on the copy.
+            # A hot journal needs a recovery that writes: that is done on the copy.
             _copy_with_sidecars(path, copy)
+            return False
     except sqlite3.DatabaseError as failure:
         raise _corrupt(path, str(failure)) from None
 
 
-def _back_up(path: Path, copy: Path, wait: float) -> None:
+def _is_in_wal_mode(path: Path) -> bool:
     with path.open("rb") as file:
-        write_ahead = file.read(20)[18:20] == b"\x02\x02"
-    # Without its log, opening a WAL file would create one beside it. Nobody writes it then.
-    alone = write_ahead and not _beside(path, "-wal").exists()
-    with closing(open_read_only(path, wait=wait, immutable=alone)) as source:
+        return file.read(20)[18:20] == b"\x02\x02"
+
+
+def _back_up(path: Path, copy: Path, wait: float, *, immutable: bool) -> None:
+    with closing(open_read_only(path, wait=wait, immutable=immutable)) as source:
         # Within a read transaction a backup is never told to wait, which it would do for ever.
         source.execute("BEGIN")
         source.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        copy.unlink(missing_ok=True)
         with closing(sqlite3.connect(copy)) as target:
             copy.chmod(0o600)
             source.backup(target)
 
 
 def _copy_with_sidecars(path: Path, copy: Path) -> None:
-    copy.unlink(missing_ok=True)
+    copy.unlink(missing_ok=True)  # what a failed backup left
     shutil.copyfile(path, copy)
     copy.chmod(0o600)
     for sidecar in SIDECARS:
@@ -203,6 +214,12 @@ def _about_content(problem: str) -> bool:
     return (
         problem.startswith(("NULL value in", "CHECK constraint failed in", "non-unique entry"))
         or " value in " in problem
+    )
+
+
+def _changed(path: Path, what: str) -> SourceError:
+    return SourceError(
+        "source-changed", f"{path} {what}", help="stop what writes it, and start again"
     )
 
 

@@ -1,0 +1,1 @@
+"""The import of legacy files, on a real PostgreSQL."""
