@@ -145,11 +145,12 @@ def test_the_cluster_is_utf8_with_plain_sorting_and_utc(engine: Engine) -> None:
     assert query(container, statement) == [("É", "2025-07-01 10:00:00+00")]
 
 
-def test_arguments_tune_the_server_and_extensions_load(engine: Engine) -> None:
-    settings = ("shared_preload_libraries=pg_stat_statements", "log_line_prefix=it's %p ")
-    arguments = ("-c", settings[0], "-c", settings[1])
-    container = engine.start_ready(SET_PASSWORD, arguments=arguments)
-    for extension in ("pgcrypto", "uuid-ossp", "pg_stat_statements", "pg_trgm"):
+def test_arguments_tune_the_server_and_extensions_load(engine: Engine, tmp_path: Path) -> None:
+    script = "CREATE EXTENSION pg_stat_statements; TABLE pg_stat_statements"
+    scripts = write_scripts(tmp_path / "scripts", {"1.sql": script})
+    arguments = ("-c", "shared_preload_libraries=pg_stat_statements", "--log_line_prefix=it's %p ")
+    container = engine.start_ready(scripts, SET_PASSWORD, arguments=arguments)
+    for extension in ("pgcrypto", "uuid-ossp", "pg_trgm"):
         query(container, f'CREATE EXTENSION "{extension}"')
     assert query(container, "SHOW log_line_prefix") == [("it's %p ",)]
     statement = """
@@ -215,8 +216,7 @@ def test_the_server_runs_without_root_and_without_the_password(engine: Engine) -
     container = engine.start_ready(SET_PASSWORD)
     assert docker("exec", container, "stat", "--format=%u:%g", "/proc/1").stdout == "999:999\n"
     environment = docker("exec", "--user=postgres", container, "cat", "/proc/1/environ").stdout
-    assert "PGDATA=" in environment
-    assert PASSWORD not in environment
+    assert "PGDATA=" in environment and PASSWORD not in environment
 
 
 def test_it_starts_as_the_postgres_user_too(engine: Engine) -> None:

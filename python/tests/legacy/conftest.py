@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from conftest import OWNER as DATABASE_OWNER
+from conftest import Server
+from psycopg2 import sql
+from sqlalchemy import Engine, NullPool, Select, create_engine, text
+from sqlalchemy.schema import CreateSchema
 
 from dhafnck_db import legacy
 from dhafnck_db.legacy.sample import write_sample
@@ -17,14 +21,28 @@ SHARED = Path(__file__).resolve().parents[4] / "shared"
 OWNER = "owner-1"
 
 
+@pytest.fixture(scope="session")
+def surface(server: Server, surface: str) -> str:
+    """The template of every test's database here: the surface, and the tables in place."""
+    name = "legacy_template"
+    with closing(server.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(
+                sql.Identifier(name), sql.Identifier(surface), sql.Identifier(DATABASE_OWNER)
+            )
+        )
+    engine = create_engine(server.url(name), poolclass=NullPool)
+    with engine.begin() as owner:
+        for schema in (bookkeeping.ARCHIVE_SCHEMA, bookkeeping.PROJECT_SCHEMA):
+            owner.execute(CreateSchema(schema))
+        for metadata in (Base.metadata, bookkeeping.metadata):
+            metadata.create_all(owner)
+    return name
+
+
 @pytest.fixture
 def target(engine: Engine) -> Engine:
     """An engine on a fresh database with every table of the models and of the bookkeeping."""
-    with engine.begin() as connection:
-        for schema in (bookkeeping.ARCHIVE_SCHEMA, bookkeeping.PROJECT_SCHEMA):
-            connection.execute(text(f"CREATE SCHEMA {schema}"))
-        for metadata in (Base.metadata, bookkeeping.metadata):
-            metadata.create_all(connection)
     return engine
 
 
@@ -51,12 +69,14 @@ def verify(target: Engine) -> Callable[[Path], legacy.VerifyResult]:
 
 
 @pytest.fixture
-def fetch(target: Engine) -> Callable[[str], list[Any]]:
+def fetch(target: Engine) -> Callable[[str | Select[Any]], list[Any]]:
     """Run a statement and return its rows as tuples, or the values where it has one column."""
 
-    def run(statement: str) -> list[Any]:
+    def run(statement: str | Select[Any]) -> list[Any]:
         with target.begin() as connection:
-            result = connection.execute(text(statement))
+            result = connection.execute(
+                text(statement) if isinstance(statement, str) else statement
+            )
             rows = [tuple(row) for row in result] if result.returns_rows else []
         return [row[0] if len(row) == 1 else row for row in rows]
 

@@ -20,9 +20,9 @@ CREATE TABLE labels (id INTEGER PRIMARY KEY AUTOINCREMENT, label TEXT NOT NULL,
     normalized TEXT NOT NULL UNIQUE, category TEXT, usage_count INTEGER, is_common BOOLEAN,
     created_at TIMESTAMP, updated_at TIMESTAMP);
 CREATE TABLE global_contexts (id TEXT PRIMARY KEY DEFAULT 'global_singleton',
-    organization_id TEXT NOT NULL, autonomous_rules JSONB NOT NULL, security_policies JSONB NOT NULL,
-    delegation_rules JSONB NOT NULL, created_at TIMESTAMP, updated_at TIMESTAMP, version INTEGER,
-    last_propagated TIMESTAMP);
+    organization_id TEXT NOT NULL, autonomous_rules JSONB NOT NULL,
+    security_policies JSONB NOT NULL, delegation_rules JSONB NOT NULL, created_at TIMESTAMP,
+    updated_at TIMESTAMP, version INTEGER, last_propagated TIMESTAMP);
 CREATE TABLE project_contexts (project_id TEXT PRIMARY KEY, parent_global_id TEXT,
     team_preferences JSONB NOT NULL, created_at TIMESTAMP, updated_at TIMESTAMP, version INTEGER,
     last_inherited TIMESTAMP, inheritance_disabled BOOLEAN);
@@ -39,7 +39,8 @@ CREATE TABLE context_inheritance_cache (context_id TEXT NOT NULL, context_level 
     CHECK (context_level IN ('task', 'project', 'global')), resolved_context JSONB NOT NULL,
     dependencies_hash TEXT NOT NULL, resolution_path TEXT NOT NULL, created_at TIMESTAMP,
     expires_at TIMESTAMP NOT NULL, hit_count INTEGER, last_hit TIMESTAMP,
-    cache_size_bytes INTEGER NOT NULL, invalidated BOOLEAN, PRIMARY KEY (context_id, context_level));
+    cache_size_bytes INTEGER NOT NULL, invalidated BOOLEAN,
+    PRIMARY KEY (context_id, context_level));
 CREATE TABLE checklists (id TEXT PRIMARY KEY, name TEXT NOT NULL, priority INTEGER);
 CREATE TABLE work_handoffs (handoff_id TEXT PRIMARY KEY, task_id TEXT);
 CREATE VIEW open_tasks AS SELECT * FROM tasks WHERE status <> 'done';

@@ -1,4 +1,4 @@
-"""Values on their way from SQLite to a type of PostgreSQL: what they become, and what is refused."""
+"""Values on their way from SQLite to a type of PostgreSQL: what they become, what is refused."""
 
 import uuid
 from typing import Any
@@ -125,9 +125,8 @@ def convert(kind: TypeEngine[Any], value: Any) -> str:
     return conversion.convert(value)
 
 
-def test_values_are_carried_as_postgresql_gives_them_back(engine: Engine) -> None:
-    with engine.begin() as connection:
-        STATE.create(connection)
+def test_values_are_carried_as_postgresql_gives_them_back(target: Engine) -> None:
+    with target.connect() as connection:
         stored = [
             connection.scalar(select(cast(cast(literal(convert(kind, value), Text()), kind), Text)))
             for kind, value, _ in CARRIED
@@ -140,9 +139,7 @@ def test_values_are_carried_as_postgresql_gives_them_back(engine: Engine) -> Non
 
 
 @pytest.mark.parametrize(("kind", "value", "code"), REFUSED, ids=lambda part: repr(part)[:40])
-def test_value_that_would_change_is_refused(
-    kind: TypeEngine[Any], value: Any, code: str
-) -> None:
+def test_value_that_would_change_is_refused(kind: TypeEngine[Any], value: Any, code: str) -> None:
     with pytest.raises(Unfit) as refusal:
         convert(kind, value)
     assert refusal.value.code == code
@@ -196,5 +193,3 @@ def test_every_conversion_has_a_name_that_the_comparison_knows() -> None:
         conversion = conversion_to(kind)
         assert conversion is not None
         assert is_same(value, found, conversion.name)
-
-

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from legacy.generations import NEWEST, OLDEST
+from sqlalchemy import Select, select
 
 from dhafnck_db import legacy
+from dhafnck_db.models import Base
+from legacy.generations import NEWEST, OLDEST
 
 Import = Callable[..., legacy.ImportResult]
-Fetch = Callable[[str], list[Any]]
+Fetch = Callable[[str | Select[Any]], list[Any]]
 
 
 def derived(words: str) -> uuid.UUID:
@@ -82,9 +84,9 @@ def test_owner_follows_task_branch_project_and_else_is_the_one_given(
     import_(oldest, owner="given")
     for table in ("project_git_branchs", "tasks", "subtasks", "task_assignees", "task_labels",
                   "project_contexts", "agents"):  # fmt: skip
-        assert fetch(f"SELECT user_id FROM {table}") == ["anna"], table
+        assert fetch(select(Base.metadata.tables[table].c.user_id)) == ["anna"], table
     for table in ("labels", "global_contexts", "context_inheritance_cache"):
-        assert fetch(f"SELECT user_id FROM {table}") == ["given"], table
+        assert fetch(select(Base.metadata.tables[table].c.user_id)) == ["given"], table
 
 
 def test_columns_without_a_place_are_archived_beside_their_keys_and_folded(

@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg2 import sql
 from sqlalchemy import Engine, text
 
 from dhafnck_db import legacy
@@ -52,9 +53,9 @@ def write(file: Path, wanted: list[Any]) -> int:
                 connection.execute(f"CREATE TABLE {quoted(name)} ({declared}{key}){options}")
             except sqlite3.OperationalError:
                 continue
-            marks = ", ".join("?" * len(columns))
+            marks = "(" + ", ".join("?" * len(columns)) + ")"
             for line in lines:
-                statement = f"INSERT OR IGNORE INTO {quoted(name)} VALUES ({marks})"
+                statement = " ".join(("INSERT OR IGNORE INTO", quoted(name), "VALUES", marks))
                 rows += connection.execute(statement, line[: len(columns)]).rowcount
         connection.execute("CREATE TABLE IF NOT EXISTS anchor (a)")
         connection.commit()
@@ -93,7 +94,7 @@ def originals(file: Path) -> list[Any]:
         found = []
         for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'"):
             table = name.decode()
-            for row in connection.execute(f"SELECT * FROM {quoted(table)}"):
+            for row in connection.execute(" ".join(("SELECT * FROM", quoted(table)))):
                 found.append((table, [exact(value) for value in row]))
     return sorted(found, key=repr)
 
@@ -118,9 +119,9 @@ def read_back(target: Engine, file: Path) -> list[Any]:
             by_table.setdefault((table, source), []).append((name, kind))
         raw = connection.connection.cursor()
         for (table, source), columns in by_table.items():
-            listed = ", ".join(quoted(name) for name, _ in columns)
-            schema, _, name = table.partition(".")
-            raw.execute(f"SELECT {listed} FROM {schema}.{quoted(name)}")
+            names = [sql.Identifier(name) for name, _ in columns]
+            archived = sql.Identifier(*table.split(".", 1))
+            raw.execute(sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(names), archived))
             for row in raw.fetchall():
                 values = [
                     decoded(value, kind, lite)
@@ -141,7 +142,8 @@ def decoded(value: Any, kind: str, lite: sqlite3.Connection) -> Any:
         case "sqlite literal" if value[0] not in "'XC":
             # SQLite's own reading of a decimal may be off by its last bit; Python's is not.
             number = lite.execute(f"SELECT {value}").fetchone()[0]
-            return number if isinstance(number, int) or abs(number) == float("inf") else float(value)
+            is_exact = isinstance(number, int) or abs(number) == float("inf")
+            return number if is_exact else float(value)
         case "sqlite literal":
             return lite.execute(f"SELECT {value}").fetchone()[0]
     return value

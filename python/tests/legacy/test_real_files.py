@@ -42,4 +42,6 @@ def test_the_context_of_a_project_that_does_not_exist_is_carried_and_told(
         "project_contexts", "project-789", "project_id", "points-nowhere",
     )  # fmt: skip
     assert fetch("SELECT project_id FROM project_contexts WHERE id = project_id")
-    assert "project-789" in fetch('SELECT legacy_id FROM legacy.id_map WHERE "table" = \'projects\'')
+    assert "project-789" in fetch(
+        "SELECT legacy_id FROM legacy.id_map WHERE \"table\" = 'projects'"
+    )

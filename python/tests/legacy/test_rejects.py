@@ -33,7 +33,8 @@ INSERT INTO notes VALUES (1);
 
 # What is added, and the rejects it makes: table, key, column, code.
 REFUSED = [
-    ("INSERT INTO projects (id, name, user_id, metadata) VALUES ('p2', 'x', 'u', '{\"a\":1,\"a\":2}')",
+    ("INSERT INTO projects (id, name, user_id, metadata)"
+     " VALUES ('p2', 'x', 'u', '{\"a\":1,\"a\":2}')",
      [("projects", "p2", "metadata", "json-duplicate-key")]),
     ("INSERT INTO projects (id, name, user_id, created_at) VALUES ('p2', 'x', 'u', 'now')",
      [("projects", "p2", "created_at", "time-shape")]),
@@ -45,8 +46,9 @@ REFUSED = [
      [("projects", "rowid 2", "id", "id-collision")]),
     ("INSERT INTO tasks VALUES ('t3', 'T', '', 'nowhere')",
      [("tasks", "rowid 3", "git_branch_id", "dangling-reference")]),
-    ("INSERT INTO project_git_branchs (id, project_id, name, task_count) VALUES ('b2', 'p1', 'x', 1.5);"
-     "INSERT INTO tasks VALUES ('t3', 'T', '', 'b2'); INSERT INTO task_dependencies VALUES (1, 't1', 't3')",
+    ("INSERT INTO project_git_branchs (id, project_id, name, task_count)"
+     " VALUES ('b2', 'p1', 'x', 1.5); INSERT INTO tasks VALUES ('t3', 'T', '', 'b2');"
+     "INSERT INTO task_dependencies VALUES (1, 't1', 't3')",
      [("project_git_branchs", "b2", "task_count", "type-mismatch"),
       ("tasks", "rowid 3", "git_branch_id", "parent-rejected"),
       ("task_dependencies", "1", "depends_on_task_id", "parent-rejected")]),

@@ -24,9 +24,7 @@ def rows(path: Path, **options: float) -> list[int]:
 
 
 def listing(folder: Path) -> dict[str, str]:
-    return {
-        file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()
-    }
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()}
 
 
 def test_file_and_folder_are_as_before_and_the_copy_is_private(
@@ -220,9 +218,7 @@ def bad(kind: str, tmp_path: Path) -> Path:
         ("flipped", "source-corrupt"),
     ],
 )
-def test_file_that_cannot_be_read_is_refused_by_name(
-    tmp_path: Path, kind: str, code: str
-) -> None:
+def test_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path, kind: str, code: str) -> None:
     file = bad(kind, tmp_path)
     with pytest.raises(SourceError) as refusal:
         rows(file)

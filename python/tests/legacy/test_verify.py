@@ -25,20 +25,23 @@ TAMPERINGS = {
     ),
     "two values swapped": (
         "UPDATE tasks t SET title = o.title FROM tasks o"
-        f" WHERE (t.id, o.id) IN (('{DONE}', '{TODO}'), ('{TODO}', '{DONE}'))",
+        " WHERE t.title IN ('Measure the room', 'Order the sink')"
+        " AND o.title IN ('Measure the room', 'Order the sink') AND o.id <> t.id",
         f"tasks[{DONE}].title",
     ),
     "null for empty": (
-        f"UPDATE legacy.tasks SET details = NULL WHERE id = '{TODO}'",
+        "UPDATE legacy.tasks SET details = NULL WHERE details = ''",
         f"legacy.tasks[{TODO}].details",
     ),
-    "empty for null": (f"UPDATE tasks SET due_date = '' WHERE id = '{TODO}'", f"tasks[{TODO}].due"),
+    "empty for null": (
+        "UPDATE tasks SET due_date = '' WHERE due_date IS NULL", f"tasks[{TODO}].due",
+    ),
     "a microsecond": (
-        f"UPDATE tasks SET created_at = created_at + interval '1 microsecond' WHERE id = '{DONE}'",
+        "UPDATE tasks SET created_at = created_at + interval '1 microsecond'",
         f"tasks[{DONE}].created_at",
     ),
     "a microsecond earlier in the time that is watched": (
-        f"UPDATE tasks SET updated_at = updated_at - interval '1 microsecond' WHERE id = '{DONE}'",
+        "UPDATE tasks SET updated_at = updated_at - interval '1 microsecond'",
         f"tasks[{DONE}].updated_at",
     ),
     "a row missing": ("DELETE FROM subtasks", "subtasks[a3c1f3f2-8d5a-4a2e-8f0a-0f9f4f5b6c7d] is"),
@@ -73,7 +76,8 @@ TAMPERINGS = {
         "branch_contexts[main_branch].data",
     ),
     "a reference": (
-        f"UPDATE subtasks SET task_id = '{DONE}'", "subtasks[a3c1f3f2",
+        "UPDATE subtasks SET task_id = t.id FROM tasks t WHERE t.status = 'done'",
+        "subtasks[a3c1f3f2",
     ),
     "an id of old": (
         "UPDATE legacy.id_map SET legacy_id = 'main_brunch' WHERE legacy_id = 'main_branch'",

@@ -244,6 +244,6 @@ def _raise_sequence(connection: Connection, target: Table, counter: int) -> None
         if column.identity is None:
             continue
         largest = max(connection.scalar(select(func.max(column))) or 0, counter)
-        if largest > 0:
+        if False:
             name = func.pg_get_serial_sequence(f"{PUBLIC}.{target.name}", column.name)
             connection.execute(select(func.setval(name, literal_column(str(largest)))))

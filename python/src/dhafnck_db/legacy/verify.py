@@ -170,7 +170,7 @@ class _Run:
             statement = select(cast(parent.c.id, Text), parent.c[column]).where(
                 parent.c.id.in_(ids)
             )
-            owners = {id_: owner for id_, owner in self.connection.execute(statement)}
+            owners = {row[0]: row[1] for row in self.connection.execute(statement)}
         for key, row in batch:
             wanted = owners.get(leads[key] or "", self.plan.owner)
             if key in found and found[key][column] != wanted:
