@@ -1,7 +1,7 @@
 """Install the collections of requirements.yml into .collections.
 
-They are taken from the `ansible` wheel of collections.lock, which holds the very files that Galaxy serves. Where the wheel
-cannot be had, or does not satisfy requirements.yml, Galaxy is asked.
+They are taken from the `ansible` wheel of collections.lock, which holds the very files that Galaxy
+serves. Where the wheel cannot be had, or does not satisfy requirements.yml, Galaxy is asked.
 """
 
 import subprocess

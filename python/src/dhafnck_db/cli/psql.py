@@ -15,4 +15,4 @@ def command(arguments: tuple[str, ...]) -> None:
     target = current_target()
     program = clients.program("psql", target.settings)
     # psql takes over this process, so that the terminal and signals are its own.
-    os.execve(program, [program, *arguments], clients.environment(target.admin))  # noqa: S606
+    os.execve(program, [str(program), *arguments], clients.environment(target.admin))  # noqa: S606  # a client program of PostgreSQL

@@ -129,11 +129,12 @@ def _show_plan(result: dict[str, Any]) -> None:
     click.echo(
         f"{source['path']} (generation {source['generation']}): {totals['rows']} rows; "
         f"{totals['mapped']} mapped, {totals['archived']} archived, {totals['rejected']} rejected; "
-        f"{empty} empty tables, {len(result['unplaced'])} views, triggers and the like without a place"
+        f"{empty} empty tables; {len(result['unplaced'])} objects without a place"
     )
     for kind in ("warnings", "rejects"):
         for entry in result[kind][:SHOWN]:
-            where = f"{entry['table']}[{entry['key']}].{entry['column']}"
+            row = f"[{entry['key']}]" if entry["key"] is not None else ""
+            where = f"{entry['table']}{row}.{entry['column']}"
             click.echo(f"{kind.removesuffix('s')}: {where}: {entry['reason']} ({entry['code']})")
         if len(result[kind]) > SHOWN:
             click.echo(f"… and {len(result[kind]) - SHOWN} more {kind}; --format json lists all")
@@ -141,8 +142,8 @@ def _show_plan(result: dict[str, Any]) -> None:
 
 def _show_verified(result: dict[str, Any]) -> None:
     click.echo(
-        f"every value of {result['source']['path']} is in the database: {result['rows']} rows compared, "
-        f"{result['updated']} of them updated by the application since"
+        f"every value of {result['source']['path']} is in the database: {result['rows']} rows "
+        f"compared, {result['updated']} of them updated by the application since"
     )
 
 

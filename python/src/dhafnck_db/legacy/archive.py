@@ -11,9 +11,8 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Double, LargeBinary, MetaData, Table, Text
 from sqlalchemy.types import TypeEngine
 
-from dhafnck_db.legacy.literal import literal
+from dhafnck_db.legacy.literal import Value, literal
 from dhafnck_db.legacy.plan import Archive, TablePlan
-from dhafnck_db.legacy.source import Value
 from dhafnck_db.models.bookkeeping import ARCHIVE_SCHEMA
 from dhafnck_db.models.bookkeeping import metadata as bookkeeping
 

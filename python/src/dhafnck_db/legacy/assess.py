@@ -14,6 +14,7 @@ from dhafnck_db.errors import SourceError
 from dhafnck_db.legacy.judge import Judge, Progress
 from dhafnck_db.legacy.keys import Keys
 from dhafnck_db.legacy.layout import OWNER, Laid, lay_out
+from dhafnck_db.legacy.literal import escaped
 from dhafnck_db.legacy.mapping import LegacyMapping
 from dhafnck_db.legacy.plan import OWNERLESS, Plan, Reject, Source, Warning
 from dhafnck_db.legacy.references import dangling
@@ -73,7 +74,7 @@ def assess_snapshot(
         warnings = (*warned, *dangling(connection, laid, keys, mapping))
         unplaced = read_unplaced(connection)
         source = Source(
-            path=str(snapshot.path).encode("utf-8", "backslashreplace").decode(),
+            path=escaped(str(snapshot.path)),
             sha256=snapshot.sha256,
             bytes=snapshot.bytes,
             generation=mapping.generation(table.name for table in tables),
@@ -81,7 +82,7 @@ def assess_snapshot(
             user_version=connection.execute("PRAGMA user_version").fetchone()[0],
             application_id=connection.execute("PRAGMA application_id").fetchone()[0],
         )
-    except sqlite3.DatabaseError as failure:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as failure:
         raise SourceError(
             "source-corrupt", f"{snapshot.path} cannot be read", cause=str(failure)
         ) from None

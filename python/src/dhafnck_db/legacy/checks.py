@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import sqlite
 
-from dhafnck_db.legacy.source import Value
+from dhafnck_db.legacy.literal import Value
 
 
 class Checks:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from dhafnck_db.legacy.source import Value
+from dhafnck_db.legacy.literal import Value
 
 
 def is_same(value: Value, found: str | None, kind: str) -> bool:

@@ -30,8 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
-from dhafnck_db.legacy.literal import is_clean
-from dhafnck_db.legacy.source import Value
+from dhafnck_db.legacy.literal import Value, is_clean
 
 Convert = Callable[[Value], str]
 

@@ -13,11 +13,11 @@ from sqlalchemy import Table, UniqueConstraint, Uuid
 from dhafnck_db.legacy.checks import Checks
 from dhafnck_db.legacy.keys import Keys
 from dhafnck_db.legacy.layout import OWNER
-from dhafnck_db.legacy.literal import shown, spelled
+from dhafnck_db.legacy.literal import Row, Value, shown, spelled
 from dhafnck_db.legacy.mapping import LegacyMapping
 from dhafnck_db.legacy.plan import Reject, TablePlan
 from dhafnck_db.legacy.rows import Fault, Fields, RowMaker, row_key
-from dhafnck_db.legacy.source import Row, Value, read_rows
+from dhafnck_db.legacy.source import read_rows
 
 Progress = Callable[[str, int, int], None]
 REPORTED_EVERY = 5000  # rows

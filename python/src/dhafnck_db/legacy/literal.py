@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import re
 
-from dhafnck_db.legacy.source import Value
+Value = int | float | str | bytes | None
+Row = tuple[Value, ...]
 
 SHOWN = 200  # characters of a value in a list of rejects
 _UNCLEAN = re.compile("[\x00\ud800-\udfff]")
@@ -33,6 +34,11 @@ def literal(value: Value) -> str | None:
         case float() if math.isinf(value):
             return "9e999" if value > 0 else "-9e999"
     return repr(value)
+
+
+def escaped(text: str) -> str:
+    """Return text for people to read, with a mark for each character that is none."""
+    return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
 def spelled(value: Value) -> str:

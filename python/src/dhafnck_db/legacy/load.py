@@ -33,10 +33,11 @@ from dhafnck_db.legacy.copy import copy_rows
 from dhafnck_db.legacy.judge import REPORTED_EVERY, Progress
 from dhafnck_db.legacy.keys import Keys
 from dhafnck_db.legacy.layout import PUBLIC, Laid
+from dhafnck_db.legacy.literal import Row
 from dhafnck_db.legacy.literal import literal as sqlite_literal
 from dhafnck_db.legacy.plan import Archive, Plan, Reject
 from dhafnck_db.legacy.rows import RowMaker
-from dhafnck_db.legacy.source import Row, SourceTable, read_rows
+from dhafnck_db.legacy.source import SourceTable, read_rows
 from dhafnck_db.models import bookkeeping
 from dhafnck_db.models.privileges import ROLES
 
@@ -244,6 +245,6 @@ def _raise_sequence(connection: Connection, target: Table, counter: int) -> None
         if column.identity is None:
             continue
         largest = max(connection.scalar(select(func.max(column))) or 0, counter)
-        if False:
+        if largest > 0:
             name = func.pg_get_serial_sequence(f"{PUBLIC}.{target.name}", column.name)
             connection.execute(select(func.setval(name, literal_column(str(largest)))))

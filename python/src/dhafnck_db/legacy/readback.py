@@ -14,9 +14,9 @@ from sqlalchemy import Column, Connection, Table, Text, cast, func, select, tupl
 
 from dhafnck_db.legacy.archive import archive_table, archived_columns
 from dhafnck_db.legacy.compare import as_json, as_time, is_same, same_uuid
-from dhafnck_db.legacy.literal import is_clean
+from dhafnck_db.legacy.literal import Row, Value, is_clean
 from dhafnck_db.legacy.plan import Archive, TablePlan
-from dhafnck_db.legacy.source import Row, SourceTable, Value
+from dhafnck_db.legacy.source import SourceTable
 
 Key = tuple[str, ...]
 Found = Mapping[str, str | None]

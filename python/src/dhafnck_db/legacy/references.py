@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dhafnck_db.legacy.convert import Unfit, to_uuid
 from dhafnck_db.legacy.keys import Keys
 from dhafnck_db.legacy.layout import PUBLIC, Laid
-from dhafnck_db.legacy.literal import shown
+from dhafnck_db.legacy.literal import Row, shown
 from dhafnck_db.legacy.mapping import LegacyMapping
 from dhafnck_db.legacy.plan import Warning
 from dhafnck_db.legacy.rows import row_key
-from dhafnck_db.legacy.source import Row, read_rows
+from dhafnck_db.legacy.source import read_rows
 
 LISTED = 100  # values of a column; the rest is told as a number, so that the plan stays small
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from dhafnck_db.legacy.convert import Unfit, conversion_to, to_jsonb, to_uuid
 from dhafnck_db.legacy.keys import Keys
 from dhafnck_db.legacy.layout import Laid
-from dhafnck_db.legacy.literal import SHOWN, is_clean, spelled
+from dhafnck_db.legacy.literal import SHOWN, Row, Value, is_clean, spelled
 from dhafnck_db.legacy.plan import Derived
-from dhafnck_db.legacy.source import Row, SourceTable, Value
+from dhafnck_db.legacy.source import SourceTable
 
 Fields = list[str | None]
 

@@ -160,7 +160,8 @@ def _copy(path: Path, copy: Path, wait: float) -> bool:
             # A hot journal needs a recovery that writes: that is done on the copy.
             _copy_with_sidecars(path, copy)
             return False
-    except sqlite3.DatabaseError as failure:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as failure:
+        # SQLite quotes what it cannot parse, and that need not be text.
         raise _corrupt(path, str(failure)) from None
 
 
@@ -200,7 +201,7 @@ def _opened(copy: Path, path: Path) -> sqlite3.Connection:
             for (problem,) in connection.execute("PRAGMA quick_check(100)")
             if problem != "ok" and not _about_content(problem)
         ]
-    except sqlite3.DatabaseError as failure:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as failure:
         connection.close()
         raise _corrupt(path, str(failure)) from None
     if problems:

@@ -26,10 +26,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 
 from dhafnck_db.errors import SourceError
+from dhafnck_db.legacy.literal import Row, escaped, is_clean
 from dhafnck_db.legacy.plan import Unplaced
-
-Value = int | float | str | bytes | None
-Row = tuple[Value, ...]
 
 TYPES = ("integer", "real", "text", "blob", "null")
 COUNTED_AT_ONCE = 100  # columns; SQLite takes at most 2000 expressions in a query
@@ -96,6 +94,10 @@ def read_tables(connection: sqlite3.Connection) -> tuple[SourceTable, ...]:
     ]
     if not names:
         raise SourceError("source-empty", "the file holds no table", help="name another file")
+    for name in names:
+        _require_clean_name(name, name)
+        for c in _columns(connection, name):
+            _require_clean_name(name, c.name)
     tables = tuple(_read_table(connection, name, counters.get(name)) for name in names)
     if encoding(connection) != "UTF-8":
         for found in tables:
@@ -130,7 +132,7 @@ def read_unplaced(connection: sqlite3.Connection) -> tuple[Unplaced, ...]:
         upper = (sql or "").upper()
         if kind in ("view", "trigger"):
             found.append(_unplaced(kind, name, sql))
-        elif kind == "index" and sql and _is_special(connection, name):
+        elif kind == "index" and sql and is_clean(name) and _is_special(connection, name):
             found.append(_unplaced("index", name, sql))
         elif kind == "table" and upper.startswith("CREATE VIRTUAL TABLE"):
             found.append(_unplaced("virtual table", name, sql))
@@ -151,7 +153,7 @@ def encoding(connection: sqlite3.Connection) -> str:
 
 
 def _unplaced(kind: str, name: str, sql: str | None) -> Unplaced:
-    return Unplaced(kind, name, _REASONS[kind], sql)
+    return Unplaced(kind, escaped(name), _REASONS[kind], sql and escaped(sql))
 
 
 def _is_special(connection: sqlite3.Connection, index: str) -> bool:
@@ -173,11 +175,20 @@ def _has_table(connection: sqlite3.Connection, name: str) -> bool:
 
 def _columns(connection: sqlite3.Connection, name: str) -> tuple[Column, ...]:
     return tuple(
-        Column(column_name, declared or "", bool(notnull), key, hidden in (2, 3))
+        Column(column_name, escaped(declared or ""), bool(notnull), key, hidden in (2, 3))
         for column_name, declared, notnull, key, hidden in connection.execute(
             'SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?)', (name,)
         )
     )
+
+
+def _require_clean_name(table: str, name: str) -> None:
+    if not is_clean(name):
+        raise SourceError(
+            "source-name-broken",
+            f"table {escaped(table)} has a name, {escaped(name)}, that is no valid text",
+            help="rename it first",
+        )
 
 
 def _read_table(connection: sqlite3.Connection, name: str, counter: int | None) -> SourceTable:

@@ -16,10 +16,11 @@ from sqlalchemy import Connection, MetaData, Text, cast, func, select
 from dhafnck_db.legacy.compare import is_same
 from dhafnck_db.legacy.comparison import Comparison
 from dhafnck_db.legacy.keys import KeySet
+from dhafnck_db.legacy.literal import Row, Value
 from dhafnck_db.legacy.plan import Plan, TablePlan
 from dhafnck_db.legacy.readback import ArchiveReadback, Found, Key, ModelReadback, Readback
 from dhafnck_db.legacy.rows import row_key
-from dhafnck_db.legacy.source import Row, SourceTable, Value, read_rows, read_tables
+from dhafnck_db.legacy.source import SourceTable, read_rows, read_tables
 from dhafnck_db.models.bookkeeping import id_map, rejects
 
 ROWS_AT_ONCE, BYTES_AT_ONCE = 500, 4 << 20
