@@ -67,7 +67,7 @@ $(VENV)/.ready: requirements.lock collections.lock requirements.yml python/pypro
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make setup PYTHON=python3.11")'
 	@echo "installing into .venv and .collections (once; about a minute)"
 	@$(PYTHON) -m venv $(VENV)
-	@pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement requirements.lock
-	@pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable python
+	@pip install -qq --disable-pip-version-check --require-hashes --no-deps --requirement requirements.lock
+	@pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable python
 	@python scripts/fetch_collections.py
 	@touch $@

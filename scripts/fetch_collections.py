@@ -37,7 +37,7 @@ def main() -> None:
 
 def download(folder: str) -> bool:
     """Fetch the wheel without its dependencies; return whether it could be had."""
-    command = ["pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command = ["pip", "download", "-qq", "--disable-pip-version-check", "--no-deps"]
     options = ["--require-hashes", "--requirement", "collections.lock", "--dest", folder]
     return subprocess.run([sys.executable, "-m", *command, *options], cwd=ROOT).returncode == 0
 

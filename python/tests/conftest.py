@@ -8,17 +8,23 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import psycopg2
 import pytest
 import yaml
 from psycopg2 import sql
 from sqlalchemy import URL, Engine, create_engine
+
+from dhafnck_db.cli.main import main
+
+pytest_plugins = ["fix_schema"]
 
 ROOT = Path(__file__).resolve().parents[2]
 ACCESS = ROOT / "roles" / "postgres_access"
@@ -191,12 +197,19 @@ def surface(server: Server) -> str:
 @pytest.fixture
 def database(server: Server, surface: str) -> Iterator[URL]:
     """A fresh, empty database with the Supabase surface, as the URL of its owner, no superuser."""
+    with copy_of(surface, server) as url:
+        yield url
+
+
+@contextmanager
+def copy_of(template: str, server: Server) -> Iterator[URL]:
+    """A fresh copy of a database that nobody is connected to, as the URL of its owner."""
     name = f"test_{os.urandom(4).hex()}"
     identifier = sql.Identifier(name)
     with closing(server.connect()) as connection, connection.cursor() as cursor:
         cursor.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(
-                identifier, sql.Identifier(surface), sql.Identifier(OWNER)
+                identifier, sql.Identifier(template), sql.Identifier(OWNER)
             )
         )
         # Settings of a database are not copied from its template.
@@ -212,3 +225,50 @@ def engine(database: URL) -> Iterator[Engine]:
     engine = create_engine(database)
     yield engine
     engine.dispose()
+
+
+def configuration(url: URL, **more: str) -> dict[str, str]:
+    """The variables of a development configuration that names this database."""
+    return {"DATABASE_URL": url.render_as_string(hide_password=False), **more}
+
+
+@pytest.fixture
+def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[dict[str, str]], None]:
+    """A function that makes the given variables the whole configuration, in an empty directory."""
+    ours = ("DATABASE_", "TEST_DATABASE_", "DB_", "SUPABASE_", "PG")
+
+    def only(variables: dict[str, str]) -> None:
+        for name in [name for name in os.environ if name.startswith(ours)]:
+            monkeypatch.delenv(name)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(tmp_path)
+
+    return only
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(
+    configure: Callable[[dict[str, str]], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Callable[..., Ended]:
+    """Run the command line in this process, with `env` as the whole configuration."""
+
+    def run(*arguments: str, env: dict[str, str]) -> Ended:
+        configure(env)
+        monkeypatch.setattr(sys, "argv", ["dhafnck-db", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Ended(int(ended.value.code or 0), *capsys.readouterr())
+
+    return run

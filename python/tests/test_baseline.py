@@ -25,8 +25,6 @@ from dhafnck_db.models import Base, bookkeeping
 if TYPE_CHECKING:
     from conftest import Server
 
-pytest_plugins = ["fix_schema"]
-
 Move = Callable[[str], None]
 
 SCHEMAS = ("public", bookkeeping.PROJECT_SCHEMA, bookkeeping.ARCHIVE_SCHEMA)

@@ -16,8 +16,6 @@ from sqlalchemy.schema import AddConstraint
 
 from dhafnck_db.models import Base, ProgressState, Project, ProjectGitBranch, Task
 
-pytest_plugins = ["fix_schema"]
-
 DATABASE_TYPES = {
     "BOOLEAN": "boolean",
     "FLOAT": "double precision",

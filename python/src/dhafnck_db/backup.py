@@ -22,7 +22,7 @@ def dump(connection: Connection, target: Target, path: Path) -> int:
     Written under a temporary name, synced and renamed, so that a file of that name is complete.
 
     Raises:
-        UsageError: the file exists.
+        UsageError: the file exists or cannot be created.
         TargetError: no pg_dump, one older than the server, or it failed; no file is left.
     """
     if path.exists():
@@ -40,7 +40,16 @@ def dump(connection: Connection, target: Target, path: Path) -> int:
         )
     partial = path.with_name(path.name + ".partial")
     try:
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as failure:
+        raise UsageError(
+            "file-unwritable",
+            f"cannot create {partial}",
+            cause=failure.strerror,
+            help="name a file in a directory that takes one; a killed dump leaves its .partial",
+        ) from None
+    try:
+        with os.fdopen(descriptor, "wb") as file:
             ended = subprocess.run(  # noqa: S603  # our own choice of program; nothing of a user's
                 [program, "--format=custom"],
                 stdout=file,

@@ -33,7 +33,7 @@ def program(name: str, settings: Settings) -> Path:
         found = shutil.which(name)
         candidates += [Path(found)] if found else []
     for candidate in candidates:
-        if candidate.is_file():
+        if candidate.is_file() and os.access(candidate, os.X_OK):
             return candidate
     raise TargetError(
         "client-missing",
@@ -43,10 +43,21 @@ def program(name: str, settings: Settings) -> Path:
 
 
 def version(path: Path) -> int:
-    """Return the major version of a client program. Runs it."""
-    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603  # our own choice of program
-    found = re.search(r"(\d+)", said)
-    return int(found[1]) if found else 0
+    """Return the major version of a client program. Runs it.
+
+    Raises:
+        TargetError: it does not run, or says nothing of the kind.
+    """
+    ended = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)  # noqa: S603  # our own choice of program
+    found = re.search(r"PostgreSQL\) (\d+)", ended.stdout)
+    if ended.returncode != 0 or found is None:
+        raise TargetError(
+            "client-broken",
+            f"{path} --version failed",
+            cause=next(iter(ended.stderr.splitlines()), None),
+            help="check DB_CLIENT_BIN",
+        )
+    return int(found[1])
 
 
 def environment(endpoint: Endpoint) -> dict[str, str]:

@@ -1,24 +1,29 @@
 """What a database is like now: named checks, each with a finding that was measured.
 
-It never writes and never waits longer than its deadline for the server.
+It never writes, and it never waits longer than DB_CONNECT_TIMEOUT and then DEADLINE for the server.
 """
 
 from __future__ import annotations
 
+import os
+import socket
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from threading import Event, Timer
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, Engine, QueuePool, column, func, inspect, select, table, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from dhafnck_db import identity, metadata, schema
 from dhafnck_db.models import bookkeeping
 from dhafnck_db.target import Target, create_engine, unreachable
 
-DEADLINE = "5s"  # for one statement of a check
+STATEMENT_LIMIT = "2s"  # kept by the server, for each statement of a check
+DEADLINE = 8.0  # seconds, kept here, for all checks: a frozen server ends no statement
 OLDEST_SERVER = 15
 EXTENSIONS = ("pg_stat_statements", "pg_trgm", "pgcrypto", "uuid-ossp")
 
@@ -73,8 +78,8 @@ def examine(target: Target) -> Report:
 
     An unreachable server is a finding, not an error.
     """
-    engine = create_engine(target.settings)
-    engine.echo = False  # the profile's echo is for the application's statements
+    # The profile's echo is for the application's statements.
+    engine = create_engine(target.settings.model_copy(update={"db_echo": False}))
     try:
         checks = _run(engine, target)
     finally:
@@ -86,16 +91,42 @@ def _run(engine: Engine, target: Target) -> list[Check]:
     started = time.perf_counter()
     try:
         connection = engine.connect()
-    except OperationalError as failure:
+    except DBAPIError as failure:
         finding = unreachable(target.app, failure)
         reached = Finding("failed", f"{finding.message}: {finding.cause}")
         return [_check("reachable", reached, started)]
-    with connection:
-        checks = [_check("reachable", Finding("ok", str(target.app)), started)]
+    checks = [_check("reachable", Finding("ok", str(target.app)), started)]
+    with connection, _deadline(connection) as passed:
         for name, examine_one in CHECKS.items():
             started = time.perf_counter()
-            checks.append(_check(name, _bounded(examine_one, connection, target), started))
-        return checks
+            found = _bounded(examine_one, connection, target)
+            if passed.is_set():
+                found = Finding("failed", f"no answer; all checks have {DEADLINE:.0f} s")
+            checks.append(_check(name, found, started))
+            if connection.invalidated:
+                break  # a new connection would be another wait
+    return checks
+
+
+@contextmanager
+def _deadline(connection: Connection) -> Iterator[Event]:
+    """Cut the connection under whoever waits for it when the deadline passes, and set the event."""
+    passed = Event()
+    driver: Any = connection.connection.dbapi_connection
+
+    def cut() -> None:
+        passed.set()
+        with suppress(OSError):  # the server was faster
+            twin.shutdown(socket.SHUT_RDWR)
+
+    with socket.socket(fileno=os.dup(driver.fileno())) as twin:
+        timer = Timer(DEADLINE, cut)
+        timer.start()
+        try:
+            yield passed
+        finally:
+            timer.cancel()
+            timer.join()  # the socket is the timer's until then
 
 
 def _check(name: str, found: Finding, started: float) -> Check:
@@ -107,7 +138,8 @@ def _bounded(
 ) -> Finding:
     try:
         with connection.begin():
-            connection.execute(select(func.set_config("statement_timeout", DEADLINE, True)))
+            limit = func.set_config("statement_timeout", STATEMENT_LIMIT, True)
+            connection.execute(select(limit))
             return examine_one(connection, target)
     except DBAPIError as failure:
         return Finding("failed", str(failure.orig).strip().splitlines()[0])
@@ -130,9 +162,9 @@ def _identity(connection: Connection, target: Target) -> Finding:
 
 
 def _server(connection: Connection, target: Target) -> Finding:
-    version = str(connection.scalar(select(func.current_setting("server_version"))))
-    major = int(version.split(".")[0])
-    if major < OLDEST_SERVER:
+    version = connection.scalar(select(func.current_setting("server_version")))
+    number = connection.scalar(select(func.current_setting("server_version_num")))
+    if int(str(number)) // 10000 < OLDEST_SERVER:
         return Finding("failed", f"PostgreSQL {version}; at least {OLDEST_SERVER} is needed")
     return Finding("ok", f"PostgreSQL {version}")
 

@@ -5,6 +5,7 @@ It never decides where to connect, and it never touches a schema that is not the
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -27,6 +28,7 @@ from dhafnck_db.settings import Settings
 from dhafnck_db.target import Target, connect_admin
 
 LOCK_KEY = int.from_bytes(b"dhafnck1")  # one lock for everything that writes to a database
+LOCK_POLL = 0.1  # seconds
 REQUIRED_ROLES = ("anon", "authenticated", "service_role")
 
 
@@ -51,7 +53,7 @@ def session(target: Target, *, statement_timeout: str | None = None) -> Iterator
         target: where to; its settings bound the waits.
         statement_timeout: the longest statement, instead of DB_STATEMENT_TIMEOUT; "0" is endless.
 
-    The lock belongs to the session, so a killed run frees it at once. Raises what
+    The lock belongs to the session, so a killed run frees it within a second. Raises what
     `target.connect_admin` and `identity.require` raise, and TargetError when the lock is not had
     in time or a role that row level security speaks about is missing.
     """
@@ -61,6 +63,7 @@ def session(target: Target, *, statement_timeout: str | None = None) -> Iterator
         _require_roles(connection, target)
         settings = target.settings
         for name, value in (
+            ("client_connection_check_interval", "1s"),  # else a killed run's statement goes on
             ("lock_timeout", settings.db_lock_timeout),
             ("statement_timeout", statement_timeout or settings.db_statement_timeout),
         ):
@@ -167,6 +170,7 @@ def revision(connection: Connection, target: Target, message: str, *, autogenera
 
     Changes no database. Raises TargetError where the database is not at head.
     """
+    require_head(connection, target)
     config = alembic_config(target.settings)
     made = _run(
         command.revision, connection, target, config, message=message, autogenerate=autogenerate
@@ -200,18 +204,19 @@ def _run(
 
 def _lock(connection: Connection, target: Target) -> None:
     wait = target.settings.db_lock_wait
-    try:
-        connection.execute(select(func.set_config("lock_timeout", f"{wait}s", False)))
-        connection.execute(select(func.pg_advisory_lock(LOCK_KEY)))
+    started = time.monotonic()
+    # Asked for again and again: psycopg2 hears no Ctrl-C while a statement waits for a lock, and a
+    # statement_timeout of the role would end it.
+    while not connection.scalar(select(func.pg_try_advisory_lock(LOCK_KEY))):
         connection.commit()
-    except DBAPIError as failure:
-        if getattr(failure.orig, "pgcode", None) != "55P03":  # lock_not_available
-            raise
-        raise TargetError(
-            "locked",
-            f"another run has been writing to {target.admin} for {wait} s",
-            help="wait for it, or raise DB_LOCK_WAIT",
-        ) from None
+        if time.monotonic() - started >= wait:
+            raise TargetError(
+                "locked",
+                f"another run has been writing to {target.admin} for {wait} s",
+                help="wait for it, or raise DB_LOCK_WAIT",
+            )
+        time.sleep(LOCK_POLL)
+    connection.commit()
 
 
 def _require_roles(connection: Connection, target: Target) -> None:

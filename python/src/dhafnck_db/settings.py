@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
-from urllib.parse import urlsplit
+from typing import Any, Literal
 
 from dotenv.main import DotEnv
 from pydantic import Field, SecretStr, ValidationError
@@ -19,7 +18,6 @@ from dhafnck_db.errors import ConfigurationError
 DatabaseType = Literal["postgresql", "supabase"]
 
 ENV_FILES: dict[str, str] = {"postgresql": ".env.dev", "supabase": ".env.prod"}
-SUPABASE_DOMAINS = (".supabase.co", ".supabase.com")
 
 
 class Settings(BaseSettings):
@@ -37,7 +35,9 @@ class Settings(BaseSettings):
     db_pool_size: int | None = Field(None, ge=1, description="connections kept in the pool")
     db_max_overflow: int | None = Field(None, ge=0, description="connections above the pool size")
     db_pool_timeout: float = Field(30, gt=0, description="seconds to wait for a connection")
-    db_echo: bool | None = Field(None, description="log every SQL statement; by default in development")
+    db_echo: bool | None = Field(
+        None, description="log every SQL statement; by default in development"
+    )
     db_connect_timeout: int = Field(10, ge=1, description="seconds to wait for the server")
     db_lock_wait: int = Field(60, ge=0, description="seconds to wait for another migration")
     db_lock_timeout: str = Field(
@@ -74,14 +74,20 @@ def load_settings(*, connecting: bool = True) -> Settings:
     database_type = os.environ.get("DATABASE_TYPE") or None
     path = _env_file(database_type)
     in_file = read_env_file(path) if path else {}
-    if database_type and in_file.get("DATABASE_TYPE", database_type) != database_type:
+    if database_type and (in_file.get("DATABASE_TYPE") or database_type) != database_type:
         raise ConfigurationError(
             "environment-contradicts-file",
             f"DATABASE_TYPE in the environment is not the one in {path}",
             help="unset DATABASE_TYPE, or name the right file in DB_ENV_FILE",
         )
+    # Given as arguments, which win: pydantic's own reading of a file would expand ${…} in values.
+    given: dict[str, Any] = {
+        key.lower(): value
+        for key, value in in_file.items()
+        if key.lower() in Settings.model_fields and value and not os.environ.get(key)
+    }
     try:
-        settings = Settings(_env_file=path, _env_file_encoding="utf-8-sig")
+        settings = Settings(**given)
     except ValidationError as invalid:
         raise _explained(invalid) from None
     if connecting:
@@ -149,7 +155,6 @@ def _explained(invalid: ValidationError) -> ConfigurationError:
 
 def _require_parts(settings: Settings, path: Path | None) -> None:
     if settings.database_url is not None:
-        _refuse_foreign_url(settings.database_type, settings.database_url)
         return
     if settings.database_type == "postgresql":
         raise ConfigurationError(
@@ -164,18 +169,4 @@ def _require_parts(settings: Settings, path: Path | None) -> None:
             "setting-missing",
             f"{' and '.join(missing)} not set for DATABASE_TYPE=supabase",
             help="set them, or DATABASE_URL, in the environment or in .env.prod",
-        )
-
-
-def _refuse_foreign_url(database_type: DatabaseType, url: SecretStr) -> None:
-    """Refuse a Supabase URL in the development environment: the commonest prod accident."""
-    try:
-        host = urlsplit(url.get_secret_value()).hostname or ""
-    except ValueError:
-        return  # not a URL at all: the target says so, with the way out
-    if database_type == "postgresql" and host.endswith(SUPABASE_DOMAINS):
-        raise ConfigurationError(
-            "environment-contradicts-url",
-            "DATABASE_URL is a Supabase database while DATABASE_TYPE is postgresql",
-            help="set DATABASE_TYPE=supabase if production is meant",
         )

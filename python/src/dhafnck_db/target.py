@@ -14,13 +14,14 @@ from urllib.parse import urlsplit
 import sqlalchemy
 from pydantic import SecretStr
 from sqlalchemy import URL, Connection, Engine, NullPool, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from dhafnck_db.errors import ConfigurationError, GuardError, TargetError
 from dhafnck_db.settings import Settings, load_settings
 
 DRIVER = "postgresql+psycopg2"  # SQLAlchemy 2.1 takes plain postgresql:// for psycopg 3
 TRANSACTION_POOLER_PORT = 6543
+SUPABASE_DOMAINS = (".supabase.co", ".supabase.com")
 Environment = Literal["dev", "test", "prod"]
 
 
@@ -74,11 +75,13 @@ def resolve(settings: Settings) -> Target:
     Read-only; nothing is connected.
 
     Raises:
-        ConfigurationError: DATABASE_URL or SUPABASE_URL cannot be parsed.
+        ConfigurationError: DATABASE_URL or SUPABASE_URL cannot be parsed, or contradicts
+            DATABASE_TYPE.
     """
     reference = _project_reference(settings)
     if settings.database_url is not None:
         url = parse_url("DATABASE_URL", settings.database_url)
+        _refuse_foreign_url(settings, url)
     else:
         url = _direct_url(reference, settings.supabase_db_password)
     endpoint = Endpoint(url)
@@ -96,11 +99,17 @@ def parse_url(variable: str, value: SecretStr) -> URL:
     Raises:
         ConfigurationError: not a PostgreSQL URL with a database; names the variable only.
     """
+    text = value.get_secret_value()
     try:
-        url = make_url(value.get_secret_value())
-    except (ArgumentError, ValueError):
+        url = _with_host_and_port(make_url(text))
+    except (ArgumentError, TypeError, ValueError):
         url = None
-    if url is None or url.get_backend_name() not in ("postgresql", "postgres") or not url.database:
+    if (
+        url is None
+        or url.get_backend_name() not in ("postgresql", "postgres")
+        or not url.database
+        or text.count("@") > 1  # of a password: what follows its @ would be taken for the host
+    ):
         raise ConfigurationError(
             "invalid-url",
             f"{variable} is not a PostgreSQL URL",
@@ -166,16 +175,18 @@ def connect_admin(target: Target) -> Iterator[Connection]:
     )
     try:
         connection = engine.connect()
-    except OperationalError as failure:
+    except DBAPIError as failure:
         raise unreachable(endpoint, failure) from None
     with connection:
         yield connection
 
 
-def unreachable(endpoint: Endpoint, failure: OperationalError) -> TargetError:
+def unreachable(endpoint: Endpoint, failure: DBAPIError) -> TargetError:
     """Explain why a connection could not be made, without a secret."""
-    # libpq's message names host, port, role and database, and never the password.
-    cause = str(failure.orig).strip().splitlines()[-1].removeprefix("FATAL:").strip()
+    # libpq's message has a line for each address of the host, and indented hints below it. It
+    # names host, port, role and database, and never the password.
+    lines = [line for line in str(failure.orig).splitlines() if not line.startswith("\t")]
+    cause = lines[-1].rpartition(" failed: ")[2].removeprefix("FATAL:").strip()
     for words, code, help in (
         ("password authentication failed", "authentication-failed", "check the password"),
         ("no password supplied", "authentication-failed", "put the password into DATABASE_URL"),
@@ -201,6 +212,26 @@ def _direct_url(reference: str | None, password: SecretStr | None) -> URL:
         "postgres",
         query={"sslmode": "verify-full"},
     )
+
+
+def _with_host_and_port(url: URL) -> URL:
+    """Return the URL with the host and port that libpq would take from its query."""
+    host, port = url.query.get("host"), url.query.get("port")
+    if isinstance(host, tuple) or isinstance(port, tuple):
+        raise ValueError("several hosts")
+    moved = url.difference_update_query(("host", "port"))
+    return moved.set(host=host or url.host, port=int(port) if port else url.port)
+
+
+def _refuse_foreign_url(settings: Settings, url: URL) -> None:
+    """Refuse a Supabase URL in the development environment: the commonest prod accident."""
+    host = (url.host or "").lower().rstrip(".")
+    if settings.database_type == "postgresql" and host.endswith(SUPABASE_DOMAINS):
+        raise ConfigurationError(
+            "environment-contradicts-url",
+            "DATABASE_URL is a Supabase database while DATABASE_TYPE is postgresql",
+            help="set DATABASE_TYPE=supabase if production is meant",
+        )
 
 
 def _connect_args(settings: Settings, application: str) -> dict[str, Any]:
@@ -230,7 +261,10 @@ def _project_reference(settings: Settings) -> str | None:
     """Return the project's reference, the first label of https://<ref>.supabase.co."""
     if settings.supabase_url is None:
         return None
-    host = urlsplit(settings.supabase_url).hostname
+    try:
+        host = urlsplit(settings.supabase_url).hostname
+    except ValueError:
+        host = None
     if not host:
         raise ConfigurationError(
             "invalid-url", "SUPABASE_URL is not a URL", help="https://<ref>.supabase.co"
