@@ -42,7 +42,7 @@ given = context.config.attributes
 if "connection" in given:
     migrate(given["connection"], given["target"])
 else:
-    fileConfig(context.config.config_file_name)
+    fileConfig(context.config.config_file_name, disable_existing_loggers=False)
     try:
         if context.is_offline_mode():
             print_sql()

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateSchema, DropSchema
 from sqlalchemy.types import TypeEngine
 
-from dhafnck_db.models.privileges import secure, secure_schema
+from dhafnck_db.privileges import secure, secure_schema
 
 revision: str = "0001"
 down_revision: str | Sequence[str] | None = None

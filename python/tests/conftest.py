@@ -42,6 +42,10 @@ class Server:
     port: int
     data: Path
 
+    @property
+    def major(self) -> int:
+        return int((self.data / "PG_VERSION").read_text())
+
     def connect(self, database: str = "postgres") -> psycopg2.extensions.connection:
         """Connect as the superuser, in autocommit mode."""
         connection = psycopg2.connect(

@@ -19,8 +19,9 @@ from sqlalchemy import URL, Engine, create_engine, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateSchema
 
+from dhafnck_db import bookkeeping
 from dhafnck_db.errors import TargetError
-from dhafnck_db.models import Base, bookkeeping
+from dhafnck_db.models import Base
 
 if TYPE_CHECKING:
     from conftest import Server

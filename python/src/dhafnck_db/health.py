@@ -18,8 +18,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Connection, Engine, QueuePool, column, func, inspect, select, table, text
 from sqlalchemy.exc import DBAPIError
 
-from dhafnck_db import identity, metadata, schema
-from dhafnck_db.models import bookkeeping
+from dhafnck_db import bookkeeping, identity, metadata, schema
 from dhafnck_db.target import Target, create_engine, unreachable
 
 STATEMENT_LIMIT = "2s"  # kept by the server, for each statement of a check

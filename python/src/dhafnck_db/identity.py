@@ -11,8 +11,8 @@ from datetime import datetime
 from sqlalchemy import Connection, func, inspect, select
 from sqlalchemy.dialects.postgresql import insert
 
+from dhafnck_db.bookkeeping import identity as identity_table
 from dhafnck_db.errors import GuardError
-from dhafnck_db.models.bookkeeping import identity as identity_table
 from dhafnck_db.target import Target
 
 

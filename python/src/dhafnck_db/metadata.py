@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import MetaData
 
+from dhafnck_db import bookkeeping
 from dhafnck_db.errors import ConfigurationError
-from dhafnck_db.models import bookkeeping
 
 
 def load(reference: str) -> list[MetaData]:

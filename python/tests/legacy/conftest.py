@@ -13,9 +13,9 @@ from psycopg2 import sql
 from sqlalchemy import Engine, NullPool, Select, create_engine, text
 from sqlalchemy.schema import CreateSchema
 
-from dhafnck_db import legacy
+from dhafnck_db import bookkeeping, legacy
 from dhafnck_db.legacy.sample import write_sample
-from dhafnck_db.models import Base, bookkeeping
+from dhafnck_db.models import Base
 
 SHARED = Path(__file__).resolve().parents[4] / "shared"
 OWNER = "owner-1"

@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Double, LargeBinary, MetaData, Table, Text
 from sqlalchemy.types import TypeEngine
 
+from dhafnck_db.bookkeeping import ARCHIVE_SCHEMA
+from dhafnck_db.bookkeeping import metadata as bookkeeping
 from dhafnck_db.legacy.literal import Value, literal
 from dhafnck_db.legacy.plan import Archive, TablePlan
-from dhafnck_db.models.bookkeeping import ARCHIVE_SCHEMA
-from dhafnck_db.models.bookkeeping import metadata as bookkeeping
 
 LITERAL = "sqlite literal"
 ROWID = "rowid"  # what the plan calls the representation of the added column

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import MetaData, Table
 
+from dhafnck_db.bookkeeping import ARCHIVE_SCHEMA
 from dhafnck_db.errors import SourceError
 from dhafnck_db.legacy import archive as archives
 from dhafnck_db.legacy.convert import conversion_to
@@ -18,7 +19,6 @@ from dhafnck_db.legacy.literal import is_clean
 from dhafnck_db.legacy.mapping import LegacyMapping
 from dhafnck_db.legacy.plan import Archive, ColumnPlan, Derived, Place, TablePlan
 from dhafnck_db.legacy.source import SourceTable, read_rows
-from dhafnck_db.models.bookkeeping import ARCHIVE_SCHEMA
 
 OWNER = "user_id"
 PUBLIC = "public"

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateTable, SetTableComment
 
-from dhafnck_db import __version__
+from dhafnck_db import __version__, bookkeeping
 from dhafnck_db.errors import TargetError
 from dhafnck_db.legacy.archive import ROWID, archive_table, archived_columns, write_as
 from dhafnck_db.legacy.assess import Assessment
@@ -38,8 +38,7 @@ from dhafnck_db.legacy.literal import literal as sqlite_literal
 from dhafnck_db.legacy.plan import Archive, Plan, Reject
 from dhafnck_db.legacy.rows import RowMaker
 from dhafnck_db.legacy.source import SourceTable, read_rows
-from dhafnck_db.models import bookkeeping
-from dhafnck_db.models.privileges import ROLES
+from dhafnck_db.privileges import ROLES
 
 
 def lock(connection: Connection, assessment: Assessment) -> None:

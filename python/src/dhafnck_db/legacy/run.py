@@ -16,6 +16,7 @@ import psycopg2
 from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError
 
+from dhafnck_db.bookkeeping import imports
 from dhafnck_db.errors import SourceError, TargetError, VerificationError
 from dhafnck_db.legacy.assess import Assessment, assess_snapshot
 from dhafnck_db.legacy.comparison import Comparison
@@ -27,7 +28,6 @@ from dhafnck_db.legacy.plan import OWNERLESS, Plan, RejectsFoundError
 from dhafnck_db.legacy.snapshot import WAIT, Snapshot, open_snapshot
 from dhafnck_db.legacy.verify import verify
 from dhafnck_db.models import Base
-from dhafnck_db.models.bookkeeping import imports
 
 __all__ = ["ImportResult", "Progress", "VerifyResult", "assess", "import_file", "verify_file"]
 

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, MetaData, Text, cast, func, select
 
+from dhafnck_db.bookkeeping import id_map, rejects
 from dhafnck_db.legacy.compare import is_same
 from dhafnck_db.legacy.comparison import Comparison
 from dhafnck_db.legacy.keys import KeySet
@@ -21,7 +22,6 @@ from dhafnck_db.legacy.plan import Plan, TablePlan
 from dhafnck_db.legacy.readback import ArchiveReadback, Found, Key, ModelReadback, Readback
 from dhafnck_db.legacy.rows import row_key
 from dhafnck_db.legacy.source import SourceTable, read_rows, read_tables
-from dhafnck_db.models.bookkeeping import id_map, rejects
 
 ROWS_AT_ONCE, BYTES_AT_ONCE = 500, 4 << 20
 # The text of a value depends on these.

@@ -12,14 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 from sqlalchemy.types import TypeEngine
 
-# A check keeps the name that its table gives it: a prefix would change the contract's names.
-NAMING_CONVENTION = {
-    "pk": "pk_%(table_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "ck": "%(constraint_name)s",
-}
+from dhafnck_db.naming import NAMING_CONVENTION
 
 # None is SQL NULL, never the JSON value null, which would slip through NOT NULL.
 Json = JSONB(none_as_null=True)

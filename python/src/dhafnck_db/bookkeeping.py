@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from dhafnck_db.models.base import NAMING_CONVENTION
+from dhafnck_db.naming import NAMING_CONVENTION
 
 PROJECT_SCHEMA = "dhafnck"
 ARCHIVE_SCHEMA = "legacy"
