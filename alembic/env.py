@@ -21,7 +21,7 @@ def migrate(connection: Connection, target: Target) -> None:
     context.configure(
         connection=connection,
         on_version_apply=lambda **step: identity.stamp(step["ctx"].connection, target),
-        **metadata.comparison(target.settings.db_metadata),
+        **metadata.comparison(target.settings.db_metadata, connection),
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -1,18 +1,49 @@
-"""Fixtures with the schema in place, and the way to bring it there and back.
+"""Databases with the schema in place, the way to bring it there and back, and what is in them.
 
-They go through the package, as a user does, and never around it.
+Fixtures go through the package, as a user does, and never around it.
 """
 
+import json
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import Server, copy_of
+from conftest import ROOT, Ended, Server, copy_of
 from pydantic import SecretStr
-from sqlalchemy import URL, Engine, NullPool, create_engine
+from sqlalchemy import URL, Engine, NullPool, create_engine, text
 
 from dhafnck_db import schema
 from dhafnck_db.settings import Settings
 from dhafnck_db.target import Target, resolve
+
+CATALOG = text("""
+    SELECT nspname || '.' || relname, oid::text FROM pg_class
+    JOIN (SELECT oid AS space, nspname FROM pg_namespace) n ON space = relnamespace
+    WHERE nspname !~ '^pg_|^information_schema$' AND relkind IN ('r', 'i', 'v', 'S')
+""")
+
+
+def execute(url: URL, *statements: str) -> list[Any]:
+    """Execute as the owner; return the rows of the last statement."""
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        for statement in statements:
+            result = connection.execute(text(statement))
+        return list(result) if result.returns_rows else []
+
+
+def catalog(url: URL) -> set[Any]:
+    """Every relation by name and number: one that is made anew is another one."""
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        return {tuple(row) for row in connection.execute(CATALOG)}
+
+
+def version(url: URL) -> str:
+    ((found,),) = execute(url, "SELECT version_num FROM alembic_version")
+    return str(found)
 
 
 def target_of(url: URL) -> Target:
@@ -58,3 +89,46 @@ def at_head(server: Server, head_template: str) -> Iterator[URL]:
     """A fresh database at head, as the URL of its owner; a copy, so that it is had quickly."""
     with copy_of(head_template, server) as url:
         yield url
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A directory with Alembic's files, as at the root of a checkout, to add revisions to."""
+    place = tmp_path / "checkout"
+    shutil.copytree(
+        ROOT / "alembic", place / "alembic", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    shutil.copy(ROOT / "alembic.ini", place)
+    return place
+
+
+def add_revision(checkout: Path, upgrade: str, downgrade: str = "SELECT 1") -> Path:
+    """Add revision 0002, after the baseline, which executes the two statements; return its file."""
+    path = checkout / "alembic" / "versions" / "0002_second.py"
+    path.write_text(f"""
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+def upgrade():
+    op.execute({upgrade!r})
+
+def downgrade():
+    op.execute({downgrade!r})
+""")
+    return path
+
+
+@pytest.fixture
+def done(run: Callable[..., Ended]) -> Callable[..., dict[str, Any]]:
+    """Run a command that must end well; return its JSON."""
+
+    def done(*arguments: str, env: dict[str, str]) -> dict[str, Any]:
+        noun, verb, *rest = arguments
+        ended = run(noun, verb, "--format", "json", *rest, env=env)
+        assert (ended.code, ended.err) == (0, ""), ended.out
+        found: dict[str, Any] = json.loads(ended.out)
+        return found
+
+    return done

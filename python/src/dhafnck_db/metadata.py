@@ -1,17 +1,25 @@
 """Which models the migrations follow, and which objects of a database they look at.
 
-It never connects.
+It never connects, and it never changes what it looks at.
 """
 
 from __future__ import annotations
 
 import importlib
+from functools import cache
 from typing import Any
 
-from sqlalchemy import MetaData
+from sqlalchemy import Connection, MetaData, text
 
 from dhafnck_db import bookkeeping
 from dhafnck_db.errors import ConfigurationError
+
+# Reflection takes every table on the search path for one of the default schema, for example
+# PostGIS's in schema `extensions`.
+ELSEWHERE = text("""
+    SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+    WHERE pg_table_is_visible(pg_class.oid) AND nspname <> current_schema()
+""")
 
 
 def load(reference: str) -> list[MetaData]:
@@ -39,8 +47,12 @@ def load(reference: str) -> list[MetaData]:
     return [found, bookkeeping.metadata]
 
 
-def comparison(reference: str) -> dict[str, Any]:
+def comparison(reference: str, connection: Connection | None = None) -> dict[str, Any]:
     """Return the options under which Alembic compares the models with a database.
+
+    Args:
+        reference: the models, as module:attribute.
+        connection: to the database; None where nothing is compared.
 
     Own schemas only, never Supabase's. In schema `legacy` only the bookkeeping counts: the
     archive's tables are as the legacy files were.
@@ -49,9 +61,15 @@ def comparison(reference: str) -> dict[str, Any]:
     schemas = {table.schema for part in models for table in part.tables.values()}
     bookkept = {table.name for table in bookkeeping.metadata.tables.values()}
 
+    @cache
+    def elsewhere() -> set[str]:
+        return set(connection.scalars(ELSEWHERE)) if connection is not None else set()
+
     def include(name: str | None, kind: str, parents: Any) -> bool:
         if kind == "schema":
             return name in schemas  # None is the default schema
+        if kind == "table" and parents.get("schema_name") is None:
+            return name not in elsewhere()
         if kind == "table" and parents.get("schema_name") == bookkeeping.ARCHIVE_SCHEMA:
             return name in bookkept
         return True

@@ -6,10 +6,10 @@ It never decides where to connect, and it never touches a schema that is not the
 from __future__ import annotations
 
 import time
+from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
+from alembic.script import Script, ScriptDirectory
+from alembic.script.revision import RangeNotAncestorError, RevisionError
+from alembic.util import CommandError, to_tuple
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import DBAPIError
 
@@ -88,7 +89,7 @@ def upgrade(
     before = current(connection)
     _require_known(script, before, target)
     with _explained(target):
-        steps = [s for s in script.iterate_revisions(revision, before or "base") if s is not None]
+        steps = list(script.iterate_revisions(revision, before or (), implicit_base=True))
     pending = [step.revision for step in reversed(steps)]
     if pending and not dry_run:
         _run(command.upgrade, connection, target, config, revision)
@@ -110,12 +111,11 @@ def downgrade(
     before = current(connection)
     _require_known(script, before, target)
     with _explained(target):
-        lower = None if revision == "base" else script.get_revision(revision).revision
-        steps = script.iterate_revisions(before or "base", lower or "base")
-        undone = [step.revision for step in steps if step is not None]
+        steps = list(script.iterate_revisions(before, revision, select_for_downgrade=True))
+    undone = [step.revision for step in steps]
     if undone and not dry_run:
         _run(command.downgrade, connection, target, config, revision)
-    return Move(bool(undone), before, lower if undone else before, undone)
+    return Move(bool(undone), before, _below(steps[-1]) if undone else before, undone)
 
 
 def current(connection: Connection) -> str | None:
@@ -149,7 +149,7 @@ def differences(connection: Connection, settings: Settings) -> list[str]:
 
     Read-only.
     """
-    options = metadata.comparison(settings.db_metadata)
+    options = metadata.comparison(settings.db_metadata, connection)
     with connection.begin():
         context = MigrationContext.configure(connection, opts=options)
         found = compare_metadata(context, options["target_metadata"])
@@ -160,7 +160,7 @@ def history(settings: Settings) -> list[dict[str, str | None]]:
     """Return the revisions, newest first. Read-only; nothing is connected."""
     script = ScriptDirectory.from_config(alembic_config(settings))
     return [
-        {"revision": step.revision, "down_revision": step._format_down_revision(), "doc": step.doc}
+        {"revision": step.revision, "down_revision": _below(step), "doc": step.doc}
         for step in script.walk_revisions()
     ]
 
@@ -189,8 +189,8 @@ def alembic_config(settings: Settings) -> Config:
         raise ConfigurationError(
             "alembic-ini-missing", f"no such file: {path}", help="name it in DB_ALEMBIC_INI"
         )
-    # Alembic's own messages go to its logger; its stdout would mix with the JSON of a command.
-    return Config(path, stdout=StringIO())
+    # What Alembic prints would mix with the JSON of a command.
+    return Config(path, cmd_opts=Namespace(quiet=True))
 
 
 def _run(
@@ -246,9 +246,12 @@ def _explained(target: Target) -> Iterator[None]:
     """Turn Alembic's and the server's errors into the project's."""
     try:
         yield
-    except CommandError as failure:
+    except (CommandError, RevisionError) as failure:
+        said = str(failure)
+        if isinstance(failure, RangeNotAncestorError):  # Alembic's words name no revision here
+            said = f"{target.admin} is not above the revision asked for"
         raise UsageError(
-            "alembic", str(failure), help="`dhafnck-db schema history` lists the revisions"
+            "alembic", said, help="`dhafnck-db schema history` lists the revisions"
         ) from None
     except DBAPIError as failure:
         raise TargetError(
@@ -256,6 +259,11 @@ def _explained(target: Target) -> Iterator[None]:
             f"{target.admin} refused a statement; the migration was rolled back",
             cause=str(failure.orig).strip().splitlines()[0],
         ) from None
+
+
+def _below(step: Script) -> str | None:
+    """Return the revision that a step builds on, or None for the first."""
+    return ", ".join(to_tuple(step.down_revision, default=())) or None
 
 
 def _described(difference: Any) -> str:

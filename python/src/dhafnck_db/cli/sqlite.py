@@ -68,7 +68,8 @@ def import_(
     target = current_target()
     # COPY of a big table is one statement, so no limit on a statement's time.
     with schema.session(target, statement_timeout="0") as connection, _progress() as progress:
-        schema.require_head(connection, target)
+        if not dry_run:
+            schema.require_head(connection, target)
         result = legacy.import_file(
             connection, file, owner=owner, quarantine=quarantine, dry_run=dry_run, progress=progress
         ).to_dict()

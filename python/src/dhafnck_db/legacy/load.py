@@ -10,6 +10,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from pathlib import Path
 
 from psycopg2 import sql
 from sqlalchemy import (
@@ -121,7 +122,7 @@ def _record(connection: Connection, plan: Plan) -> int:
     imports = bookkeeping.imports
     statement = insert(imports).values(
         source_sha256=plan.source.sha256,
-        source_name=plan.source.path,
+        source_name=Path(plan.source.path).name,
         source_bytes=plan.source.bytes,
         generation=plan.source.generation,
         owner=plan.owner,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from dhafnck_db.bookkeeping import imports
@@ -92,7 +92,8 @@ def import_file(
     """Bring a legacy file into the database, and prove it before COMMIT.
 
     Runs in one transaction of its own on a connection that is in none; the caller holds the lock.
-    A file that was imported before changes nothing, nor does a dry run.
+    A file that was imported before changes nothing, nor does a dry run, which also answers for a
+    database whose schema is not made yet.
 
     Raises:
         SourceError: the file cannot be read, rows need an owner that nobody names, or values
@@ -115,7 +116,8 @@ def import_file(
             raise RejectsFoundError(assessment.plan)
         with _explained(), connection.begin():
             if dry_run:
-                require_room(connection, assessment)
+                if _has_schema(connection):
+                    require_room(connection, assessment)
                 return ImportResult(assessment.plan, changed=True, verified=None, seconds=seconds)
             lock(connection, assessment)
             if known := _known_import(connection, snapshot):
@@ -140,11 +142,10 @@ def verify_file(connection: Connection, path: Path, *, wait: float = WAIT) -> Ve
     """
     with open_snapshot(path, wait=wait) as snapshot, _explained(), connection.begin():
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-        found = connection.execute(
-            select(imports.c.plan, imports.c.imported_at).where(
-                imports.c.source_sha256 == snapshot.sha256
-            )
-        ).one_or_none()
+        recorded = select(imports.c.plan, imports.c.imported_at).where(
+            imports.c.source_sha256 == snapshot.sha256
+        )
+        found = connection.execute(recorded).one_or_none() if _has_schema(connection) else None
         if found is None:
             raise VerificationError(
                 "not-imported",
@@ -182,8 +183,14 @@ def _require_owner(plan: Plan) -> None:
         )
 
 
+def _has_schema(connection: Connection) -> bool:
+    return inspect(connection).has_table(imports.name, schema=imports.schema)
+
+
 def _known_import(connection: Connection, snapshot: Snapshot) -> Plan | None:
     """Return the plan of an earlier import of the same content; refuse where another was."""
+    if not _has_schema(connection):
+        return None
     for row in connection.execute(select(imports.c.source_sha256, imports.c.source_name)):
         if row.source_sha256 != snapshot.sha256:
             raise TargetError(

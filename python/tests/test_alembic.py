@@ -1,0 +1,88 @@
+"""Alembic typed by hand at the root of a checkout: the same target, lock, guard and identity."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from conftest import Server, configuration
+from fix_schema import catalog, execute, version
+from sqlalchemy import URL
+
+from dhafnck_db.schema import LOCK_KEY
+
+Configure = Callable[[dict[str, str]], None]
+Alembic = Callable[..., subprocess.CompletedProcess[str]]
+
+PROGRAM = Path(sys.executable).with_name("alembic")
+
+
+@pytest.fixture
+def alembic(configure: Configure, checkout: Path) -> Alembic:
+    """Run alembic at the root of a checkout whose .env.dev names the database."""
+    configure({"DATABASE_TYPE": "postgresql"})
+
+    def alembic(url: URL, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        lines = [f"{name}='{value}'\n" for name, value in configuration(url, **more).items()]
+        (checkout / ".env.dev").write_text("".join(lines))
+        (checkout / ".env.dev").chmod(0o600)
+        return subprocess.run(
+            [PROGRAM, *arguments], cwd=checkout, env=os.environ, capture_output=True, text=True
+        )
+
+    return alembic
+
+
+def test_alembic_typed_by_hand_does_what_it_does_elsewhere(
+    database: URL, checkout: Path, alembic: Alembic
+) -> None:
+    ended = alembic(database, "upgrade", "head")
+    assert (ended.returncode, ended.stdout) == (0, "")
+    assert "Running upgrade  -> 0001" in ended.stderr
+    assert execute(database, "SELECT environment FROM dhafnck.identity") == [("dev",)]
+
+    ended = alembic(database, "current")
+    assert (ended.returncode, ended.stdout) == (0, "0001 (head)\n")
+    ended = alembic(database, "check")
+    assert (ended.returncode, ended.stdout) == (0, "No new upgrade operations detected.\n")
+
+    execute(database, "CREATE TABLE by_hand (id int)")
+    ended = alembic(database, "revision", "--autogenerate", "-m", "by hand")
+    assert ended.returncode == 0, ended.stderr
+    (path,) = (checkout / "alembic" / "versions").glob("*_by_hand.py")
+    content = path.read_text().replace("'", '"')
+    assert 'op.drop_table("by_hand")' in content
+    assert content.count("op.") == 2  # that, and the way back
+
+
+def test_alembic_typed_by_hand_takes_the_lock(
+    server: Server, database: URL, alembic: Alembic
+) -> None:
+    before = catalog(database)
+    with closing(server.connect(str(database.database))) as other, other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", (LOCK_KEY,))
+        ended = alembic(database, "upgrade", "head", DB_LOCK_WAIT="0")
+    assert (ended.returncode, ended.stdout) == (255, "")
+    assert "error[locked]: " in ended.stderr
+    assert catalog(database) == before
+
+
+def test_alembic_typed_by_hand_keeps_off_another_environment(
+    at_head: URL, alembic: Alembic
+) -> None:
+    execute(at_head, "UPDATE dhafnck.identity SET environment = 'prod'")
+    before = catalog(at_head)
+    ended = alembic(at_head, "downgrade", "base")
+    assert (ended.returncode, ended.stdout) == (255, "")
+    assert "error[wrong-environment]: " in ended.stderr
+    assert (catalog(at_head), version(at_head)) == (before, "0001")
+
+
+def test_sql_is_printed_without_a_database(database: URL, alembic: Alembic) -> None:
+    nowhere = database.set(port=1)
+    ended = alembic(nowhere, "upgrade", "head", "--sql")
+    assert ended.returncode == 0, ended.stderr
+    assert "CREATE TABLE projects (" in ended.stdout
