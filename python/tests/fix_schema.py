@@ -18,6 +18,15 @@ from dhafnck_db import schema
 from dhafnck_db.settings import Settings
 from dhafnck_db.target import Target, resolve
 
+# Every command that writes to a database, or takes what it finds there for what it would write.
+WRITING: tuple[tuple[str, ...], ...] = (
+    ("schema", "upgrade"),
+    ("schema", "upgrade", "--dry-run"),
+    ("schema", "downgrade", "base"),
+    ("schema", "revision", "-m", "x"),
+    ("sqlite", "import", "old.db"),
+)
+
 CATALOG = text("""
     SELECT nspname || '.' || relname, oid::text FROM pg_class
     JOIN (SELECT oid AS space, nspname FROM pg_namespace) n ON space = relnamespace

@@ -65,8 +65,8 @@ def test_alembic_typed_by_hand_takes_the_lock(
     with closing(server.connect(str(database.database))) as other, other.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", (LOCK_KEY,))
         ended = alembic(database, "upgrade", "head", DB_LOCK_WAIT="0")
-    assert (ended.returncode, ended.stdout) == (255, "")
-    assert "error[locked]: " in ended.stderr
+    assert ended.returncode != 0
+    assert ended.stdout.startswith("FAILED: error[locked]: ")
     assert catalog(database) == before
 
 
@@ -76,8 +76,8 @@ def test_alembic_typed_by_hand_keeps_off_another_environment(
     execute(at_head, "UPDATE dhafnck.identity SET environment = 'prod'")
     before = catalog(at_head)
     ended = alembic(at_head, "downgrade", "base")
-    assert (ended.returncode, ended.stdout) == (255, "")
-    assert "error[wrong-environment]: " in ended.stderr
+    assert ended.returncode != 0
+    assert ended.stdout.startswith("FAILED: error[wrong-environment]: ")
     assert (catalog(at_head), version(at_head)) == (before, "0001")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import psycopg2
 import pytest
 from conftest import Ended, Server, configuration
-from fix_schema import add_revision, catalog, execute, version
+from fix_schema import WRITING, add_revision, catalog, execute, version
 from sqlalchemy import URL
 
 from dhafnck_db.schema import LOCK_KEY
@@ -23,13 +23,6 @@ Configure = Callable[[dict[str, str]], None]
 Run = Callable[..., Ended]
 Json = Callable[..., dict[str, Any]]
 
-WRITING = (
-    ("schema", "upgrade"),
-    ("schema", "upgrade", "--dry-run"),
-    ("schema", "downgrade", "base"),
-    ("schema", "revision", "-m", "x"),
-    ("sqlite", "import", "old.db"),
-)
 PROGRAM = Path(sys.executable).with_name("dhafnck-db")
 
 

@@ -38,7 +38,7 @@ def assess(file: Path, owner: str | None, format_: str) -> None:
     """
     from dhafnck_db import legacy
 
-    result = legacy.assess(file, owner=owner).to_dict()
+    result = {"changed": False, **legacy.assess(file, owner=owner).to_dict()}
     emit(result, format_, lambda: _show_plan(result))
 
 

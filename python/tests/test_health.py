@@ -1,0 +1,207 @@
+"""Health is measured: each fault fails its own check, and nothing waits for ever."""
+
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+from conftest import OWNER, PASSWORD, Ended, Server, configuration
+from fix_schema import catalog, execute
+from psycopg2 import sql
+from sqlalchemy import URL
+
+from dhafnck_db import health
+
+Run = Callable[..., Ended]
+
+CHECKS = [
+    "reachable",
+    "identity",
+    "server",
+    "schema",
+    "extensions",
+    "settings",
+    "read-write",
+    "pool",
+    "latency",
+    "legacy",
+]
+
+
+def execute_as_superuser(server: Server, url: URL, *statements: str) -> None:
+    """Execute statements in the database; {} in one stands for its name."""
+    name = str(url.database)
+    with closing(server.connect(name)) as superuser, superuser.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(sql.SQL(statement).format(sql.Identifier(name)))
+
+
+def not_ok(ended: Ended) -> dict[str, str]:
+    """The finding of each check that is not ok; the report has the promised shape."""
+    report = json.loads(ended.out)
+    assert set(report) == {"changed", "status", "database_type", "target", "checks"}
+    assert (report["changed"], ended.err) == (False, "")
+    for check in report["checks"]:
+        assert set(check) == {"name", "status", "finding", "milliseconds"}
+        assert check["milliseconds"] >= 0
+    assert PASSWORD not in ended.out
+    return {c["name"]: c["finding"] for c in report["checks"] if c["status"] != "ok"}
+
+
+def test_healthy_database_passes_every_check(server: Server, at_head: URL, run: Run) -> None:
+    before = catalog(at_head)
+    ended = run("health", "--format", "json", env=configuration(at_head))
+    assert (ended.code, not_ok(ended)) == (0, {})
+    report = json.loads(ended.out)
+    assert (report["status"], report["database_type"]) == ("healthy", "postgresql")
+    assert report["target"] == f"{OWNER}@127.0.0.1:{server.port}/{at_head.database}"
+    findings = {check["name"]: check["finding"] for check in report["checks"]}
+    assert list(findings) == CHECKS
+    assert f"PostgreSQL {server.major}." in findings["server"]
+    assert findings["schema"] == "revision 0001 (head), 19 tables"
+    assert findings["pool"] == "20 + 40 of 97 connections"
+    assert catalog(at_head) == before
+
+
+def test_text_has_a_line_for_each_check(at_head: URL, run: Run) -> None:
+    ended = run("health", env=configuration(at_head))
+    assert (ended.code, ended.err) == (0, "")
+    head, *checks, last = ended.out.splitlines()
+    assert head.split() == ["check", "status", "finding", "ms"]
+    assert [line.split()[:2] for line in checks] == [[name, "ok"] for name in CHECKS]
+    assert last.endswith(f"/{at_head.database} is healthy")
+    assert PASSWORD not in ended.out
+
+
+@pytest.mark.parametrize(
+    ("statement", "failed", "finding"),
+    [
+        ("DROP TABLE dhafnck.identity", "identity", "has no identity"),
+        ("UPDATE dhafnck.identity SET environment = 'prod'", "identity", "asked for was dev"),
+        ("UPDATE alembic_version SET version_num = '0000'", "schema", "0000; head is 0001"),
+        ("DROP TABLE alembic_version", "schema", "revision none; head is 0001"),
+        ("DROP TABLE task_labels", "schema", "no table task_labels"),
+        ("DROP EXTENSION pg_trgm", "extensions", "missing: pg_trgm"),
+        ("ALTER DATABASE {} SET timezone = 'Europe/Berlin'", "settings", "Europe/Berlin"),
+        ("ALTER DATABASE {} SET default_transaction_read_only = on", "read-write", "read-only"),
+    ],
+)
+def test_each_fault_fails_its_own_check(
+    server: Server, at_head: URL, run: Run, statement: str, failed: str, finding: str
+) -> None:
+    execute_as_superuser(server, at_head, statement)
+    ended = run("health", "--format", "json", env=configuration(at_head))
+    found = not_ok(ended)
+    assert (ended.code, json.loads(ended.out)["status"]) == (6, "unhealthy")
+    assert set(found) == {failed}
+    assert finding in found[failed]
+
+
+def test_database_without_a_schema_is_unhealthy(database: URL, run: Run) -> None:
+    ended = run("health", "--format", "json", env=configuration(database))
+    assert (ended.code, set(not_ok(ended))) == (6, {"identity", "schema"})
+    ended = run("health", env=configuration(database))
+    assert ended.code == 6
+    assert ended.out.splitlines()[-1].endswith("is unhealthy")
+
+
+def test_server_that_is_stopped_is_a_finding(at_head: URL, run: Run) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        nowhere = at_head.set(port=probe.getsockname()[1])
+    ended = run("health", "--format", "json", env=configuration(nowhere))
+    assert ended.code == 6
+    (found,) = not_ok(ended).items()
+    assert found[0] == "reachable"
+    assert found[1].endswith(": Connection refused")
+
+
+def test_wrong_password_is_a_finding_that_does_not_show_it(at_head: URL, run: Run) -> None:
+    wrong = at_head.set(password="canary-7c1e")
+    for options in ((), ("--format", "json")):
+        ended = run("health", *options, env=configuration(wrong))
+        assert (ended.code, ended.err) == (6, "")
+        assert "password authentication failed" in ended.out
+        assert "canary-7c1e" not in ended.out
+
+
+@pytest.mark.parametrize(
+    ("size", "overflow", "status"), [("57", "40", "healthy"), ("58", "40", "degraded")]
+)
+def test_pool_that_the_server_cannot_serve_is_a_warning(
+    at_head: URL, run: Run, size: str, overflow: str, status: str
+) -> None:
+    env = configuration(at_head, DB_POOL_SIZE=size, DB_MAX_OVERFLOW=overflow)
+    ended = run("health", "--format", "json", env=env)
+    assert (ended.code, json.loads(ended.out)["status"]) == (0, status)
+    assert set(not_ok(ended)) == ({"pool"} if status == "degraded" else set())
+
+
+def test_copy_on_another_server_is_a_warning(at_head: URL, run: Run) -> None:
+    execute(at_head, "UPDATE dhafnck.identity SET reference = '42'")
+    ended = run("health", "--format", "json", env=configuration(at_head))
+    assert (ended.code, set(not_ok(ended))) == (0, {"identity"})
+
+
+def test_locked_tables_do_not_hold_the_check_up(
+    server: Server, at_head: URL, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "STATEMENT_LIMIT", "400ms")
+    with closing(server.connect(str(at_head.database))) as other, other.cursor() as cursor:
+        cursor.execute("BEGIN; LOCK TABLE alembic_version, dhafnck.identity, legacy.imports")
+        started = time.monotonic()
+        ended = run("health", "--format", "json", env=configuration(at_head))
+        assert time.monotonic() - started < 3
+    found = not_ok(ended)
+    assert (ended.code, set(found)) == (6, {"identity", "schema", "legacy"})
+    assert set(found.values()) == {"canceling statement due to statement timeout"}
+
+
+def test_server_that_accepts_and_says_nothing_does_not_hold_the_check_up(
+    at_head: URL, run: Run
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        nowhere = at_head.set(port=silent.getsockname()[1])
+        started = time.monotonic()
+        env = configuration(nowhere, DB_CONNECT_TIMEOUT="1")  # libpq makes it 2
+        ended = run("health", "--format", "json", env=env)
+        assert time.monotonic() - started < 4
+    assert (ended.code, set(not_ok(ended))) == (6, {"reachable"})
+
+
+def test_frozen_server_does_not_hold_the_check_up(
+    server: Server, at_head: URL, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "DEADLINE", 1.0)
+    frozen: list[int] = []
+
+    def freeze() -> None:
+        query = """
+            SELECT pid FROM pg_stat_activity
+            WHERE datname = %s AND application_name = 'dhafnck-app' AND wait_event_type = 'Lock'
+        """
+        with closing(server.connect()) as superuser, superuser.cursor() as cursor:
+            while not frozen:
+                cursor.execute(query, (at_head.database,))
+                frozen.extend(pid for (pid,) in cursor)
+            os.kill(frozen[0], signal.SIGSTOP)
+
+    with closing(server.connect(str(at_head.database))) as other, other.cursor() as cursor:
+        cursor.execute("BEGIN; LOCK TABLE alembic_version")
+        thread = threading.Thread(target=freeze)
+        thread.start()
+        try:
+            started = time.monotonic()
+            ended = run("health", "--format", "json", env=configuration(at_head))
+            took = time.monotonic() - started
+        finally:
+            thread.join(timeout=5)
+            os.kill(frozen[0], signal.SIGCONT)
+    found = not_ok(ended)
+    assert took < 2
+    assert (ended.code, found) == (6, {"schema": "no answer; all checks have 1 s"})

@@ -1,0 +1,84 @@
+"""A database knows which environment it is, and nothing writes to the wrong one."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Ended, configuration
+from fix_schema import WRITING, add_revision, catalog, execute, version
+from sqlalchemy import URL
+
+Run = Callable[..., Ended]
+Json = Callable[..., dict[str, Any]]
+
+
+def identity(url: URL) -> list[Any]:
+    return execute(url, "SELECT environment, reference, created_at FROM dhafnck.identity")
+
+
+def supabase(url: URL) -> dict[str, str]:
+    project = {"DATABASE_TYPE": "supabase", "SUPABASE_URL": "https://abc.supabase.co"}
+    return configuration(url, **project)
+
+
+def test_first_upgrade_stamps_the_server_and_the_environment(database: URL, done: Json) -> None:
+    done("schema", "upgrade", env=configuration(database))
+    query = "SELECT system_identifier::text FROM pg_control_system()"
+    ((environment, reference, _),) = identity(database)
+    assert (environment, [(reference,)]) == ("dev", execute(database, query))
+
+
+@pytest.mark.parametrize("label", ["test", "prod"])
+def test_first_upgrade_stamps_what_it_was_configured_for(
+    database: URL, done: Json, label: str
+) -> None:
+    test = configuration(database)["DATABASE_URL"]
+    env = supabase(database) if label == "prod" else configuration(database, TEST_DATABASE_URL=test)
+    done("schema", "upgrade", env=env)
+    ((environment, reference, _),) = identity(database)
+    assert environment == label
+    assert (reference == "abc") == (label == "prod")
+
+
+def test_identity_stays_as_it_was_made(at_head: URL, checkout: Path, done: Json) -> None:
+    add_revision(checkout, "SELECT 1")
+    execute(at_head, "UPDATE dhafnck.identity SET reference = 'another server'")
+    before = identity(at_head)
+    env = configuration(at_head, DB_ALEMBIC_INI=str(checkout / "alembic.ini"))
+    assert done("schema", "upgrade", env=env)["changed"] is True
+    assert identity(at_head) == before
+
+
+@pytest.mark.parametrize("command", WRITING)
+@pytest.mark.parametrize("stamped", ["dev", "test", "prod"])
+def test_database_of_another_environment_is_not_touched(
+    at_head: URL, tmp_path: Path, run: Run, stamped: str, command: tuple[str, ...]
+) -> None:
+    execute(at_head, f"UPDATE dhafnck.identity SET environment = '{stamped}'")  # noqa: S608
+    before = catalog(at_head), identity(at_head)
+    env = supabase(at_head) if stamped == "dev" else configuration(at_head)
+    ended = run(*command, env=env)
+    assert (ended.code, ended.out) == (7, "")
+    assert ended.err.startswith("error[wrong-environment]: ")
+    assert f"is a {stamped} database, not {'prod' if stamped == 'dev' else 'dev'}" in ended.err
+    assert (catalog(at_head), identity(at_head), version(at_head)) == (*before, "0001")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", WRITING)
+def test_database_of_another_project_is_not_touched(
+    at_head: URL, run: Run, command: tuple[str, ...]
+) -> None:
+    execute(at_head, "UPDATE dhafnck.identity SET environment = 'prod', reference = 'xyz'")
+    before = catalog(at_head), identity(at_head)
+    ended = run(*command, env=supabase(at_head))
+    assert (ended.code, ended.out) == (7, "")
+    assert ended.err.startswith("error[wrong-project]: ")
+    assert "belongs to project xyz, not abc" in ended.err
+    assert (catalog(at_head), identity(at_head)) == before
+
+
+def test_what_only_reads_is_not_refused(at_head: URL, run: Run) -> None:
+    for command in ("current", "check", "history"):
+        assert run("schema", command, env=supabase(at_head)).code == 0
