@@ -38,9 +38,12 @@ def name(image: str) -> Iterator[str]:
     """A name for container, volume and network; what is called so is removed afterwards."""
     name = f"dhafnck-test-{os.urandom(4).hex()}"
     yield name
-    for kind in ("container", "volume", "network"):
-        force = [] if kind == "network" else ["--force"]
-        subprocess.run(["docker", kind, "rm", *force, name], capture_output=True)
+    for remove in (
+        ["container", "rm", "--force", "--volumes"],
+        ["volume", "rm", "--force"],
+        ["network", "rm"],
+    ):
+        subprocess.run(["docker", *remove, name], capture_output=True)
 
 
 @pytest.fixture
