@@ -18,7 +18,7 @@ from dhafnck_db.cli.main import cli
 Configure = Callable[[dict[str, str]], None]
 Run = Callable[..., Ended]
 
-PROGRAM = Path(sys.executable).with_name("dhafnck-db")
+PROGRAM = str(Path(sys.executable).with_name("dhafnck-db"))
 HEAVY = ("alembic", "psycopg2", "pydantic", "rich", "sqlalchemy")
 
 

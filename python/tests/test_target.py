@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
-from conftest import PASSWORD, Ended, Server, configuration
+from conftest import PASSWORD, Ended, Server, configuration, copy_of
 from pydantic import SecretStr
 from sqlalchemy import URL, Engine, NullPool, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -19,6 +19,13 @@ from dhafnck_db.target import connect_admin, current_target, parse_url
 
 Configure = Callable[[dict[str, str]], None]
 Run = Callable[..., Ended]
+
+
+@pytest.fixture(scope="module")
+def at_head(server: Server, head_template: str) -> Iterator[URL]:
+    """One database at head for all tests here: they connect, and write nothing."""
+    with copy_of(head_template, server) as url:
+        yield url
 
 
 @contextmanager
