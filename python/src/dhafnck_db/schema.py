@@ -20,8 +20,9 @@ from alembic.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import RangeNotAncestorError, RevisionError
 from alembic.util import CommandError, to_tuple
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, Table, func, select, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import SchemaItem
 
 from dhafnck_db import identity, metadata
 from dhafnck_db.errors import ConfigurationError, TargetError, UsageError
@@ -271,4 +272,13 @@ def _described(difference: Any) -> str:
     if isinstance(difference, list):
         return "; ".join(_described(part) for part in difference)
     kind, *objects = difference
-    return " ".join([str(kind), *(str(o) for o in objects if o is not None and o != {})])
+    if kind.startswith("modify_"):
+        schema, table, column, _, found, wanted = objects
+        where = ".".join(part for part in (schema, table, column) if part)
+        # A default wraps its text.
+        is_, should = (getattr(value, "arg", value) for value in (found, wanted))
+        return f"{kind} {where}: {is_} in the database, {should} in the models"
+    item: Any = next(part for part in objects if isinstance(part, SchemaItem))
+    if isinstance(item, Table):
+        return f"{kind} {item.fullname}"
+    return f"{kind} {item.table.fullname}.{item.name}"
