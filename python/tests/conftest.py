@@ -6,6 +6,7 @@ A machine without any ends the run: a missing server is an error, never a skip.
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -57,6 +58,11 @@ class Server:
     def url(self, database: str, user: str = OWNER) -> URL:
         """The URL of a database as its owner."""
         return URL.create("postgresql+psycopg2", user, PASSWORD, "127.0.0.1", self.port, database)
+
+
+def pytest_configure() -> None:
+    # A shell that starts the tests in the background has them, and what they start, ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -93,6 +93,13 @@ def head_template(server: Server, surface: str) -> Iterator[str]:
         yield str(url.database)
 
 
+@pytest.fixture(scope="session")
+def shared(server: Server, head_template: str) -> Iterator[URL]:
+    """One database at head for all tests that write nothing, as the URL of its owner."""
+    with copy_of(head_template, server) as url:
+        yield url
+
+
 @pytest.fixture
 def at_head(server: Server, head_template: str) -> Iterator[URL]:
     """A fresh database at head, as the URL of its owner; a copy, so that it is had quickly."""

@@ -75,9 +75,9 @@ def test_dump_is_private_complete_and_can_be_restored(
 
 
 @pytest.mark.parametrize("there", ["db.dump", "db.dump.partial"])
-def test_file_that_is_there_is_kept(at_head: URL, tmp_path: Path, run: Run, there: str) -> None:
+def test_file_that_is_there_is_kept(shared: URL, tmp_path: Path, run: Run, there: str) -> None:
     (tmp_path / there).write_text("of another run")
-    ended = run(*DUMP, env=configuration(at_head))
+    ended = run(*DUMP, env=configuration(shared))
     if ended.code == 5:  # what is there comes first only if it is the file itself
         assert (there, "client-too-old" in ended.err) == ("db.dump.partial", True)
     else:
@@ -89,10 +89,10 @@ def test_file_that_is_there_is_kept(at_head: URL, tmp_path: Path, run: Run, ther
 
 
 def test_directory_that_is_missing_is_named(
-    server: Server, at_head: URL, tmp_path: Path, run: Run
+    server: Server, shared: URL, tmp_path: Path, run: Run
 ) -> None:
-    ended = run("backup", "create", "no/db.dump", env=configuration(at_head))
-    if refused_as_too_old(server, at_head, ended, tmp_path):
+    ended = run("backup", "create", "no/db.dump", env=configuration(shared))
+    if refused_as_too_old(server, shared, ended, tmp_path):
         return
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith("error[file-unwritable]: cannot create no/db.dump.partial\n")
@@ -120,28 +120,28 @@ def test_failed_dump_leaves_no_file(server: Server, at_head: URL, tmp_path: Path
     ],
 )
 def test_client_that_cannot_do_it_is_refused(
-    at_head: URL, tmp_path: Path, run: Run, script: str, code: str
+    shared: URL, tmp_path: Path, run: Run, script: str, code: str
 ) -> None:
     programs = fake_client(tmp_path / "bin", script)
-    ended = run(*DUMP, env=configuration(at_head, DB_CLIENT_BIN=programs))
+    ended = run(*DUMP, env=configuration(shared, DB_CLIENT_BIN=programs))
     assert (ended.code, ended.out) == (5, "")
     assert ended.err.startswith(f"error[{code}]: {programs}/pg_dump ")
     assert not list(tmp_path.glob("db.dump*"))
 
 
-def test_client_that_is_not_there_is_named(at_head: URL, tmp_path: Path, run: Run) -> None:
+def test_client_that_is_not_there_is_named(shared: URL, tmp_path: Path, run: Run) -> None:
     programs = fake_client(tmp_path / "bin", "exit 0")
     (tmp_path / "bin" / "pg_dump").chmod(0o644)
-    ended = run(*DUMP, env=configuration(at_head, DB_CLIENT_BIN=programs))
+    ended = run(*DUMP, env=configuration(shared, DB_CLIENT_BIN=programs))
     assert (ended.code, ended.out) == (5, "")
     assert ended.err.startswith("error[client-missing]: no program pg_dump\n")
 
 
 def test_password_is_in_no_command_line_while_it_runs(
-    server: Server, at_head: URL, tmp_path: Path, run: Run
+    server: Server, shared: URL, tmp_path: Path, run: Run
 ) -> None:
     seen: list[str] = []
-    with closing(server.connect(str(at_head.database))) as other, other.cursor() as cursor:
+    with closing(server.connect(str(shared.database))) as other, other.cursor() as cursor:
         cursor.execute("BEGIN; LOCK TABLE projects")  # pg_dump waits for it
 
         def look() -> None:
@@ -155,9 +155,9 @@ def test_password_is_in_no_command_line_while_it_runs(
 
         thread = threading.Thread(target=look)
         thread.start()
-        ended = run(*DUMP, env=configuration(at_head))
+        ended = run(*DUMP, env=configuration(shared))
         thread.join()
-    if refused_as_too_old(server, at_head, ended, tmp_path):
+    if refused_as_too_old(server, shared, ended, tmp_path):
         return
     assert ended.code == 0
     assert any("pg_dump" in line for line in seen)
@@ -177,8 +177,8 @@ def command_lines() -> list[str]:
 
 
 def test_dump_can_be_made_by_whoever_finds_pg_dump_on_the_path(
-    at_head: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shared: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clients, "INSTALLED", tmp_path)
     found = shutil.which("pg_dump")
-    assert str(clients.program("pg_dump", target_of(at_head).settings)) == found
+    assert str(clients.program("pg_dump", target_of(shared).settings)) == found

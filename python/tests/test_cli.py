@@ -72,7 +72,7 @@ def test_help_loads_no_heavy_library(configure: Configure) -> None:
 )
 @pytest.mark.parametrize("format_", ["text", "json"])
 def test_error_is_said_on_stderr_with_its_code(
-    at_head: URL,
+    shared: URL,
     run: Run,
     command: tuple[str, ...],
     env: dict[str, str],
@@ -80,7 +80,7 @@ def test_error_is_said_on_stderr_with_its_code(
     error: str,
     format_: str,
 ) -> None:
-    ended = run(*command, "--format", format_, env={**configuration(at_head), **env})
+    ended = run(*command, "--format", format_, env={**configuration(shared), **env})
     assert (ended.code, ended.out) == (code, "")
     first, *more = ended.err.splitlines()
     assert first.startswith(f"error[{error}")
@@ -140,15 +140,15 @@ def test_json_is_exactly_one_object(at_head: URL, tmp_path: Path, run: Run) -> N
         assert isinstance(json.loads(ended.out)["changed"], bool)
 
 
-def test_text_is_not_drawn_where_nobody_looks(at_head: URL, run: Run) -> None:
-    ended = run("schema", "history", env=configuration(at_head))
+def test_text_is_not_drawn_where_nobody_looks(shared: URL, run: Run) -> None:
+    ended = run("schema", "history", env=configuration(shared))
     assert ended.out.splitlines()[0].split() == ["revision", "after", "what"]
     assert ended.out.isascii()
 
 
-def test_bug_keeps_its_traceback(configure: Configure, at_head: URL, tmp_path: Path) -> None:
+def test_bug_keeps_its_traceback(configure: Configure, shared: URL, tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("raise ZeroDivisionError('a bug in the models')")
-    configure({**configuration(at_head, DB_METADATA="broken:metadata"), "PYTHONPATH": "."})
+    configure({**configuration(shared, DB_METADATA="broken:metadata"), "PYTHONPATH": "."})
     ended = subprocess.run([PROGRAM, "schema", "check"], capture_output=True, text=True)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "Traceback (most recent call last)" in ended.stderr
@@ -156,13 +156,13 @@ def test_bug_keeps_its_traceback(configure: Configure, at_head: URL, tmp_path: P
     assert PASSWORD not in ended.stderr
 
 
-def test_psql_is_opened_on_the_database(configure: Configure, at_head: URL) -> None:
-    configure(configuration(at_head))
+def test_psql_is_opened_on_the_database(configure: Configure, shared: URL) -> None:
+    configure(configuration(shared))
     query = "SELECT current_database(), current_user"
     command = [PROGRAM, "psql", "--", "-AtXc", query]
     ended = subprocess.run(command, capture_output=True, text=True)
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout == f"{at_head.database}|{at_head.username}\n"
+    assert ended.stdout == f"{shared.database}|{shared.username}\n"
 
 
 def test_verbose_says_on_stderr_what_is_done(configure: Configure, database: URL) -> None:

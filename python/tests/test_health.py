@@ -53,28 +53,28 @@ def not_ok(ended: Ended) -> dict[str, str]:
     return {c["name"]: c["finding"] for c in report["checks"] if c["status"] != "ok"}
 
 
-def test_healthy_database_passes_every_check(server: Server, at_head: URL, run: Run) -> None:
-    before = catalog(at_head)
-    ended = run("health", "--format", "json", env=configuration(at_head))
+def test_healthy_database_passes_every_check(server: Server, shared: URL, run: Run) -> None:
+    before = catalog(shared)
+    ended = run("health", "--format", "json", env=configuration(shared))
     assert (ended.code, not_ok(ended)) == (0, {})
     report = json.loads(ended.out)
     assert (report["status"], report["database_type"]) == ("healthy", "postgresql")
-    assert report["target"] == f"{OWNER}@127.0.0.1:{server.port}/{at_head.database}"
+    assert report["target"] == f"{OWNER}@127.0.0.1:{server.port}/{shared.database}"
     findings = {check["name"]: check["finding"] for check in report["checks"]}
     assert list(findings) == CHECKS
     assert f"PostgreSQL {server.major}." in findings["server"]
     assert findings["schema"] == "revision 0001 (head), 19 tables"
     assert findings["pool"] == "20 + 40 of 97 connections"
-    assert catalog(at_head) == before
+    assert catalog(shared) == before
 
 
-def test_text_has_a_line_for_each_check(at_head: URL, run: Run) -> None:
-    ended = run("health", env=configuration(at_head))
+def test_text_has_a_line_for_each_check(shared: URL, run: Run) -> None:
+    ended = run("health", env=configuration(shared))
     assert (ended.code, ended.err) == (0, "")
     head, *checks, last = ended.out.splitlines()
     assert head.split() == ["check", "status", "finding", "ms"]
     assert [line.split()[:2] for line in checks] == [[name, "ok"] for name in CHECKS]
-    assert last.endswith(f"/{at_head.database} is healthy")
+    assert last.endswith(f"/{shared.database} is healthy")
     assert PASSWORD not in ended.out
 
 
@@ -110,10 +110,10 @@ def test_database_without_a_schema_is_unhealthy(database: URL, run: Run) -> None
     assert ended.out.splitlines()[-1].endswith("is unhealthy")
 
 
-def test_server_that_is_stopped_is_a_finding(at_head: URL, run: Run) -> None:
+def test_server_that_is_stopped_is_a_finding(shared: URL, run: Run) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        nowhere = at_head.set(port=probe.getsockname()[1])
+        nowhere = shared.set(port=probe.getsockname()[1])
     ended = run("health", "--format", "json", env=configuration(nowhere))
     assert ended.code == 6
     (found,) = not_ok(ended).items()
@@ -121,8 +121,8 @@ def test_server_that_is_stopped_is_a_finding(at_head: URL, run: Run) -> None:
     assert found[1].endswith(": Connection refused")
 
 
-def test_wrong_password_is_a_finding_that_does_not_show_it(at_head: URL, run: Run) -> None:
-    wrong = at_head.set(password="canary-7c1e")
+def test_wrong_password_is_a_finding_that_does_not_show_it(shared: URL, run: Run) -> None:
+    wrong = shared.set(password="canary-7c1e")
     for options in ((), ("--format", "json")):
         ended = run("health", *options, env=configuration(wrong))
         assert (ended.code, ended.err) == (6, "")
@@ -134,9 +134,9 @@ def test_wrong_password_is_a_finding_that_does_not_show_it(at_head: URL, run: Ru
     ("size", "overflow", "status"), [("57", "40", "healthy"), ("58", "40", "degraded")]
 )
 def test_pool_that_the_server_cannot_serve_is_a_warning(
-    at_head: URL, run: Run, size: str, overflow: str, status: str
+    shared: URL, run: Run, size: str, overflow: str, status: str
 ) -> None:
-    env = configuration(at_head, DB_POOL_SIZE=size, DB_MAX_OVERFLOW=overflow)
+    env = configuration(shared, DB_POOL_SIZE=size, DB_MAX_OVERFLOW=overflow)
     ended = run("health", "--format", "json", env=env)
     assert (ended.code, json.loads(ended.out)["status"]) == (0, status)
     assert set(not_ok(ended)) == ({"pool"} if status == "degraded" else set())
@@ -149,13 +149,13 @@ def test_copy_on_another_server_is_a_warning(at_head: URL, run: Run) -> None:
 
 
 def test_locked_tables_do_not_hold_the_check_up(
-    server: Server, at_head: URL, run: Run, monkeypatch: pytest.MonkeyPatch
+    server: Server, shared: URL, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, "STATEMENT_LIMIT", "400ms")
-    with closing(server.connect(str(at_head.database))) as other, other.cursor() as cursor:
+    with closing(server.connect(str(shared.database))) as other, other.cursor() as cursor:
         cursor.execute("BEGIN; LOCK TABLE alembic_version, dhafnck.identity, legacy.imports")
         started = time.monotonic()
-        ended = run("health", "--format", "json", env=configuration(at_head))
+        ended = run("health", "--format", "json", env=configuration(shared))
         assert time.monotonic() - started < 3
     found = not_ok(ended)
     assert (ended.code, set(found)) == (6, {"identity", "schema", "legacy"})
@@ -163,10 +163,10 @@ def test_locked_tables_do_not_hold_the_check_up(
 
 
 def test_server_that_accepts_and_says_nothing_does_not_hold_the_check_up(
-    at_head: URL, run: Run
+    shared: URL, run: Run
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        nowhere = at_head.set(port=silent.getsockname()[1])
+        nowhere = shared.set(port=silent.getsockname()[1])
         started = time.monotonic()
         env = configuration(nowhere, DB_CONNECT_TIMEOUT="1")  # libpq makes it 2
         ended = run("health", "--format", "json", env=env)
@@ -175,7 +175,7 @@ def test_server_that_accepts_and_says_nothing_does_not_hold_the_check_up(
 
 
 def test_frozen_server_does_not_hold_the_check_up(
-    server: Server, at_head: URL, run: Run, monkeypatch: pytest.MonkeyPatch
+    server: Server, shared: URL, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, "DEADLINE", 1.0)
     frozen: list[int] = []
@@ -187,17 +187,17 @@ def test_frozen_server_does_not_hold_the_check_up(
         """
         with closing(server.connect()) as superuser, superuser.cursor() as cursor:
             while not frozen:
-                cursor.execute(query, (at_head.database,))
+                cursor.execute(query, (shared.database,))
                 frozen.extend(pid for (pid,) in cursor)
             os.kill(frozen[0], signal.SIGSTOP)
 
-    with closing(server.connect(str(at_head.database))) as other, other.cursor() as cursor:
+    with closing(server.connect(str(shared.database))) as other, other.cursor() as cursor:
         cursor.execute("BEGIN; LOCK TABLE alembic_version")
         thread = threading.Thread(target=freeze)
         thread.start()
         try:
             started = time.monotonic()
-            ended = run("health", "--format", "json", env=configuration(at_head))
+            ended = run("health", "--format", "json", env=configuration(shared))
             took = time.monotonic() - started
         finally:
             thread.join(timeout=5)

@@ -99,8 +99,8 @@ def test_downgrade_to_a_newer_revision_is_refused(
 
 
 @pytest.mark.parametrize("verb", ["upgrade", "downgrade"])
-def test_revision_that_does_not_exist_is_refused(at_head: URL, run: Run, verb: str) -> None:
-    ended = run("schema", verb, "beef", env=configuration(at_head))
+def test_revision_that_does_not_exist_is_refused(shared: URL, run: Run, verb: str) -> None:
+    ended = run("schema", verb, "beef", env=configuration(shared))
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith("error[alembic]: ")
     assert "beef" in ended.err

@@ -87,8 +87,8 @@ def test_database_that_is_not_at_head_is_a_difference(database: URL, run: Run) -
     assert ended.out.startswith("at revision none, head is 0001\n")
 
 
-def test_database_that_is_as_the_models_say_is_none(at_head: URL, run: Run) -> None:
-    ended = run("schema", "check", env=configuration(at_head))
+def test_database_that_is_as_the_models_say_is_none(shared: URL, run: Run) -> None:
+    ended = run("schema", "check", env=configuration(shared))
     assert ended == (0, "at head (0001), and as the models say\n", "")
 
 
@@ -169,11 +169,11 @@ def test_application_brings_its_own_models(
     "reference", ["no_such_module:metadata", "shop:nothing", "shop:not_metadata"]
 )
 def test_models_that_cannot_be_loaded_are_named(
-    at_head: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run, reference: str
+    shared: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run, reference: str
 ) -> None:
     (tmp_path / "shop.py").write_text(SHOP)
     monkeypatch.syspath_prepend(tmp_path)
     for command in (("schema", "check"), ("health",)):
-        ended = run(*command, env=configuration(at_head, DB_METADATA=reference))
+        ended = run(*command, env=configuration(shared, DB_METADATA=reference))
         assert (ended.code, ended.out) == (3, "")
         assert ended.err.startswith(f"error[metadata-missing]: DB_METADATA names {reference}")

@@ -136,10 +136,10 @@ def test_alter_behind_a_lock_gives_up_and_leaves_the_catalog_as_it_was(
 
 
 def test_every_command_that_writes_takes_the_lock(
-    server: Server, at_head: URL, tmp_path: Path, run: Run
+    server: Server, shared: URL, tmp_path: Path, run: Run
 ) -> None:
-    env = configuration(at_head, DB_LOCK_WAIT="0")
-    with locked(server, at_head):
+    env = configuration(shared, DB_LOCK_WAIT="0")
+    with locked(server, shared):
         for command in WRITING:
             ended = run(*command, env=env)
             assert (ended.code, ended.err.split(":")[0]) == (5, "error[locked]")

@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
-from conftest import PASSWORD, Ended, Server, configuration, copy_of
+from conftest import PASSWORD, Ended, Server, configuration
 from pydantic import SecretStr
 from sqlalchemy import URL, Engine, NullPool, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -19,13 +19,6 @@ from dhafnck_db.target import connect_admin, current_target, parse_url
 
 Configure = Callable[[dict[str, str]], None]
 Run = Callable[..., Ended]
-
-
-@pytest.fixture(scope="module")
-def at_head(server: Server, head_template: str) -> Iterator[URL]:
-    """One database at head for all tests here: they connect, and write nothing."""
-    with copy_of(head_template, server) as url:
-        yield url
 
 
 @contextmanager
@@ -44,13 +37,13 @@ def driver_connection(engine: Engine) -> DBAPIConnection:
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
 def test_driver_is_named_whatever_the_url_says(
-    configure: Configure, at_head: URL, scheme: str
+    configure: Configure, shared: URL, scheme: str
 ) -> None:
-    url = at_head.set(drivername=scheme)
+    url = shared.set(drivername=scheme)
     configure(configuration(url))
     with engine_of_the_environment() as engine, engine.connect() as connection:
         assert (engine.dialect.name, engine.dialect.driver) == ("postgresql", "psycopg2")
-        assert connection.scalar(text("SELECT current_database()")) == at_head.database
+        assert connection.scalar(text("SELECT current_database()")) == shared.database
 
 
 @pytest.mark.parametrize(
@@ -97,9 +90,9 @@ PROFILES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("database_type", PROFILES)
 def test_engine_has_the_pool_of_its_profile(
-    configure: Configure, at_head: URL, database_type: str
+    configure: Configure, shared: URL, database_type: str
 ) -> None:
-    configure(configuration(at_head, DATABASE_TYPE=database_type))
+    configure(configuration(shared, DATABASE_TYPE=database_type))
     with engine_of_the_environment() as engine:
         pool = engine.pool
         assert isinstance(pool, QueuePool)
@@ -112,8 +105,8 @@ def test_engine_has_the_pool_of_its_profile(
         assert pool.timeout() == 30
 
 
-def test_server_sees_the_name_and_the_keepalives(configure: Configure, at_head: URL) -> None:
-    configure(configuration(at_head, DB_ECHO="0"))
+def test_server_sees_the_name_and_the_keepalives(configure: Configure, shared: URL) -> None:
+    configure(configuration(shared, DB_ECHO="0"))
     with engine_of_the_environment() as engine:
         given = driver_connection(engine).info.dsn_parameters
         with engine.connect() as connection:
@@ -123,9 +116,9 @@ def test_server_sees_the_name_and_the_keepalives(configure: Configure, at_head: 
 
 
 def test_connection_that_the_server_closed_is_replaced(
-    configure: Configure, server: Server, at_head: URL
+    configure: Configure, server: Server, shared: URL
 ) -> None:
-    configure(configuration(at_head, DB_ECHO="0"))
+    configure(configuration(shared, DB_ECHO="0"))
     with engine_of_the_environment() as engine:
         with engine.connect() as connection:
             pid = connection.scalar(text("SELECT pg_backend_pid()"))
@@ -135,11 +128,9 @@ def test_connection_that_the_server_closed_is_replaced(
             assert connection.scalar(text("SELECT pg_backend_pid()")) != pid
 
 
-def test_numbers_of_the_environment_win_over_the_profile(
-    configure: Configure, at_head: URL
-) -> None:
+def test_numbers_of_the_environment_win_over_the_profile(configure: Configure, shared: URL) -> None:
     numbers = {"DB_POOL_SIZE": "2", "DB_MAX_OVERFLOW": "0", "DB_POOL_TIMEOUT": "0.2"}
-    configure(configuration(at_head, DB_ECHO="0", DB_CONNECT_TIMEOUT="3", **numbers))
+    configure(configuration(shared, DB_ECHO="0", DB_CONNECT_TIMEOUT="3", **numbers))
     with engine_of_the_environment() as engine:
         limit = pytest.raises(TimeoutError, match=r"size 2 overflow 0 reached.* timeout 0.20")
         with engine.connect(), engine.connect(), limit:
@@ -199,8 +190,8 @@ def test_transaction_pooler_is_refused_before_anything_is_sent(
             pooler.accept()
 
 
-def test_admin_connection_is_closed_afterwards(configure: Configure, at_head: URL) -> None:
-    configure(configuration(at_head))
+def test_admin_connection_is_closed_afterwards(configure: Configure, shared: URL) -> None:
+    configure(configuration(shared))
     count = text("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dhafnck-db'")
     for _ in range(2):
         with connect_admin(current_target()) as connection:
@@ -246,8 +237,8 @@ def faults(url: URL) -> dict[str, tuple[URL, str, str]]:
 
 
 @pytest.mark.parametrize("fault", faults(make_url("postgresql://u@h/d")))
-def test_each_fault_has_its_code_and_its_cause(run: Run, at_head: URL, fault: str) -> None:
-    url, code, cause = faults(at_head)[fault]
+def test_each_fault_has_its_code_and_its_cause(run: Run, shared: URL, fault: str) -> None:
+    url, code, cause = faults(shared)[fault]
     env = configuration(url, PGPASSFILE="/dev/null", DB_CONNECT_TIMEOUT="2")
     for ended in (run("schema", "current", env=env), run("schema", "upgrade", env=env)):
         assert (ended.code, ended.out) == (5, "")
@@ -261,9 +252,9 @@ def test_each_fault_has_its_code_and_its_cause(run: Run, at_head: URL, fault: st
 
 
 def test_engine_of_the_environment_can_be_had_from_the_package(
-    configure: Configure, at_head: URL
+    configure: Configure, shared: URL
 ) -> None:
-    configure(configuration(at_head))
+    configure(configuration(shared))
     with engine_of_the_environment() as engine, engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM projects")) == 0
     settings = load_settings().model_copy(update={"db_pool_size": 3})

@@ -89,6 +89,15 @@ def test_owner_follows_task_branch_project_and_else_is_the_one_given(
         assert fetch(select(Base.metadata.tables[table].c.user_id)) == ["given"], table
 
 
+def test_only_rows_that_nobody_owns_ask_for_an_owner(oldest: Path) -> None:
+    warnings = legacy.assess(oldest, owner=None).warnings
+    assert {warning.table for warning in warnings if warning.code == "owner-required"} == {
+        "labels",
+        "global_contexts",
+        "context_inheritance_cache",
+    }
+
+
 def test_columns_without_a_place_are_archived_beside_their_keys_and_folded(
     oldest: Path, import_: Import, fetch: Fetch
 ) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import MetaData, Table
+from sqlalchemy.schema import sort_tables
 
 from dhafnck_db.bookkeeping import ARCHIVE_SCHEMA
 from dhafnck_db.errors import SourceError
@@ -39,7 +40,7 @@ def lay_out(
     models: MetaData,
     mapping: LegacyMapping,
 ) -> list[Laid]:
-    """Return where every table goes, parents before what refers to them. Read-only.
+    """Return where every table goes, parents and owners before what refers to them. Read-only.
 
     Raises:
         SourceError: a table to archive has more columns than a PostgreSQL table can have.
@@ -52,7 +53,13 @@ def lay_out(
             laid.append(Laid(source, _archived(connection, source, name), None))
         else:
             laid.append(Laid(source, _mapped(connection, source, name, target, mapping), target))
-    order = {table.name: place for place, table in enumerate(models.sorted_tables)}
+    owned = [
+        (models.tables[path.parent], models.tables[name])
+        for name, path in mapping.owners.items()
+        if {name, path.parent} <= models.tables.keys()
+    ]
+    sorted_tables = sort_tables(models.tables.values(), extra_dependencies=owned)
+    order = {table.name: place for place, table in enumerate(sorted_tables)}
     return sorted(laid, key=lambda one: order[one.target.name] if one.target is not None else -1)
 
 
