@@ -1,7 +1,7 @@
 """The local PostgreSQL image keeps the environment contract of the official one, seen from outside.
 
-Runs against the image that TEST_IMAGE names, in the Docker engine of this machine; without that
-variable there is nothing to test and nothing is collected. Never touches containers of others.
+Runs against the image that TEST_IMAGE names, in the Docker engine of this machine; see conftest.py.
+Never touches containers of others.
 """
 
 import gzip
@@ -19,7 +19,6 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import make_dsn
 
 IMAGE = os.environ.get("TEST_IMAGE", "")
-__test__ = bool(IMAGE)
 
 PASSWORD = "pässw%rd @:/?#[]'\\\""
 SET_PASSWORD = f"--env=POSTGRES_PASSWORD={PASSWORD}"

@@ -1,7 +1,6 @@
 """The role postgres_docker keeps data, and leaves alone what is not its own.
 
-Needs an engine with the image that TEST_IMAGE names; without it nothing is collected here, and
-scripts/test-python says so.
+Needs an engine with the image that TEST_IMAGE names; see conftest.py.
 """
 
 import json
@@ -16,12 +15,9 @@ import pytest
 from conftest import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-IMAGES = [os.environ["TEST_IMAGE"]] if "TEST_IMAGE" in os.environ else []
 PASSWORD = "only-for-this-test"
 
 Run = Callable[..., tuple[int, str]]
-
-pytestmark = pytest.mark.parametrize("image", IMAGES)
 
 
 def docker(*arguments: str) -> str:
@@ -34,7 +30,12 @@ def query(name: str, statement: str) -> str:
 
 
 @pytest.fixture
-def name(image: str) -> Iterator[str]:
+def image() -> str:
+    return os.environ["TEST_IMAGE"]
+
+
+@pytest.fixture
+def name() -> Iterator[str]:
     """A name for container, volume and network; what is called so is removed afterwards."""
     name = f"dhafnck-test-{os.urandom(4).hex()}"
     yield name

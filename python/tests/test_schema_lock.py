@@ -126,7 +126,8 @@ def test_alter_behind_a_lock_gives_up_and_leaves_the_catalog_as_it_was(
         cursor.execute("BEGIN")
         cursor.execute("SELECT FROM projects")
         started = time.monotonic()
-        env = configuration(at_head, DB_ALEMBIC_INI=ini, DB_LOCK_TIMEOUT="300ms")
+        limits = {"DB_LOCK_TIMEOUT": "300ms", "DB_STATEMENT_TIMEOUT": "5s"}
+        env = configuration(at_head, DB_ALEMBIC_INI=ini, **limits)
         ended = run("schema", "upgrade", env=env)
         assert time.monotonic() - started < 3
     assert (ended.code, ended.err.split(":")[0]) == (5, "error[migration-failed]")
