@@ -173,10 +173,14 @@ def _schema(connection: Connection, target: Target) -> Finding:
     newest = schema.head(target.settings)
     if found != newest:
         return Finding("failed", f"revision {found or 'none'}; head is {newest}")
-    models = metadata.load(target.settings.db_metadata)[0]
+    wanted = metadata.load(target.settings.db_metadata)[0].tables.values()
     inspector = inspect(connection)
-    wanted = {(part.schema, part.name) for part in models.tables.values()}
-    missing = [name for owner, name in wanted if not inspector.has_table(name, schema=owner)]
+    there = {
+        (schema_name, name)
+        for schema_name in {part.schema for part in wanted}
+        for name in inspector.get_table_names(schema=schema_name)
+    }
+    missing = [part.name for part in wanted if (part.schema, part.name) not in there]
     if missing:
         return Finding("failed", f"revision {found}, but no table {', '.join(sorted(missing))}")
     return Finding("ok", f"revision {found} (head), {len(wanted)} tables")
