@@ -78,5 +78,5 @@ def test_database_of_another_project_is_not_touched(at_head: URL, run: Run) -> N
 
 
 def test_what_only_reads_is_not_refused(shared: URL, run: Run) -> None:
-    for command in ("current", "check", "history"):
+    for command in ("current", "check"):
         assert run("schema", command, env=supabase(shared)).code == 0

@@ -12,7 +12,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from conftest import ACCESS, OWNER, ROOT, Server, copy_of
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment
 from logins import read_by_a_shell, url_of, user_of_psql, user_of_the_environment
@@ -29,9 +29,8 @@ LOGIN = "login"
 PASSFILE = ACCESS / "templates" / "pgpass.j2"
 ENV_FILE = ROOT / "roles" / "database_env" / "templates" / "env.j2"
 
-characters = st.sampled_from("%@:/#?&'\"\\ $") | st.characters(
-    codec="utf-8", exclude_categories=["C", "Z"]
-)
+SPECIAL = "%@:/#?&'\"\\ $"
+characters = st.sampled_from(SPECIAL) | st.characters(codec="utf-8", exclude_categories=["C", "Z"])
 passwords = st.text(characters, min_size=1, max_size=40)
 # The fixtures are a server and a way to set variables: nothing that an example leaves changed.
 lasting = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -83,6 +82,7 @@ def write_private(path: Path, text: str) -> Path:
 
 
 @given(password=passwords)
+@example(password=SPECIAL)
 @settings(lasting, max_examples=25)
 def test_password_works_in_a_url(
     configure: Configure, place: URL, set_password: SetPassword, password: str
@@ -96,6 +96,7 @@ def test_password_works_in_a_url(
 
 
 @given(password=passwords)
+@example(password=SPECIAL)
 @settings(lasting, max_examples=10)
 def test_password_works_for_alembic_typed_by_hand(
     configure: Configure,
@@ -112,6 +113,7 @@ def test_password_works_for_alembic_typed_by_hand(
 
 
 @given(password=passwords)
+@example(password=SPECIAL)
 @settings(lasting, max_examples=6)
 def test_password_works_for_psql_and_pg_dump(
     configure: Configure,
@@ -138,6 +140,7 @@ def test_password_works_for_psql_and_pg_dump(
 
 
 @given(password=passwords)
+@example(password=SPECIAL)
 @settings(lasting, max_examples=10)
 def test_password_works_in_the_passfile_of_the_role(
     configure: Configure, tmp_path: Path, place: URL, set_password: SetPassword, password: str
@@ -160,6 +163,7 @@ def test_password_works_in_the_passfile_of_the_role(
 
 
 @given(password=passwords)
+@example(password=SPECIAL)
 @settings(lasting, max_examples=15)
 def test_password_works_in_the_env_file_of_the_role(
     configure: Configure, tmp_path: Path, place: URL, set_password: SetPassword, password: str

@@ -132,6 +132,35 @@ def test_a_failing_pull_names_the_local_image(run: Run) -> None:
     assert "build a local image with `make image`" in said
 
 
+@pytest.mark.parametrize(
+    ("local_image", "provider", "reason"),
+    [
+        ("dhafnck-postgres:nosuch", "native", "a Docker engine answers, but no image can be had"),
+        (os.environ["TEST_IMAGE"], "docker", "a Docker engine answers"),
+    ],
+)
+def test_docker_is_chosen_only_where_an_image_can_be_had(
+    tmp_path: Path, local_image: str, provider: str, reason: str
+) -> None:
+    memory = tmp_path / "provider.json"
+    variables = {
+        "postgres_registry_image": "localhost:1/nosuch:17",
+        "postgres_local_image": local_image,
+        "postgres_memory": str(memory),
+    }
+    play = tmp_path / "play.yml"
+    tasks = [
+        {"ansible.builtin.include_role": {"name": "postgres", "tasks_from": part}}
+        for part in ("main", "remember")
+    ]
+    play.write_text(json.dumps([{"hosts": "dev", "gather_facts": False, "tasks": tasks}]))
+    command = ["ansible-playbook", str(play), "--extra-vars", json.dumps(variables)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    chosen = json.loads(memory.read_text())
+    assert (chosen["provider"], chosen["reason"].strip()) == (provider, reason)
+
+
 def test_the_password_is_not_in_the_containers_configuration(run: Run, name: str) -> None:
     assert run()[0] == 0
     assert PASSWORD not in docker("inspect", name)
