@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SUPERUSER_CANARY = "canary-superuser-7hQz"
 OWNER_CANARY = "canary-owner-%@:/#?-9kLm"
 NEW_CANARY = "canary-rotated-é-'3xWv"
+NEW_SUPERUSER_CANARY = "canary-:rotated\\-superuser-8jKd"
+CANARIES = [SUPERUSER_CANARY, OWNER_CANARY, NEW_CANARY, NEW_SUPERUSER_CANARY]
 
 
 @dataclass
@@ -57,11 +59,11 @@ class Checkout:
         path.touch(mode=0o600)
         path.write_text(value + "\n")
 
-    def login(self, password: str) -> None:
+    def login(self, password: str, user: str = "dhafnck_dev") -> None:
         psycopg2.connect(
             host="127.0.0.1",
             port=self.port,
-            user="dhafnck_dev",
+            user=user,
             dbname="dhafnck_mcp_dev",
             password=password,
         ).close()
@@ -102,28 +104,39 @@ def test_a_changed_password_takes_effect_on_an_existing_server(checkout: Checkou
         checkout.login(OWNER_CANARY)
 
 
+def test_a_changed_password_of_the_superuser_takes_effect_too(checkout: Checkout) -> None:
+    checkout.secret("postgres", NEW_SUPERUSER_CANARY)
+    assert checkout.run() == 0, checkout.output[-3000:]
+    checkout.login(NEW_SUPERUSER_CANARY, user="postgres")
+    with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+        checkout.login(SUPERUSER_CANARY, user="postgres")
+
+
 def test_a_wrong_superuser_password_fails_and_is_not_printed(checkout: Checkout) -> None:
+    (checkout.state / "pgpass").unlink()  # it knows the right one
     checkout.secret("postgres", "canary-wrong-5tRe")
     assert checkout.run() == 2
     assert "password authentication failed" in checkout.output
     assert "canary-wrong-5tRe" not in checkout.output
-    checkout.secret("postgres", SUPERUSER_CANARY)
+    (checkout.state / "pgpass").unlink()
+    checkout.secret("postgres", NEW_SUPERUSER_CANARY)
+    assert checkout.run() == 0, checkout.output[-3000:]
 
 
-@pytest.mark.parametrize("canary", [SUPERUSER_CANARY, OWNER_CANARY, NEW_CANARY])
+@pytest.mark.parametrize("canary", CANARIES)
 def test_no_password_is_printed_at_vvvv(checkout: Checkout, canary: str) -> None:
     assert canary not in checkout.output
     assert quote(canary, safe="") not in checkout.output
 
 
-@pytest.mark.parametrize("canary", [SUPERUSER_CANARY, OWNER_CANARY, NEW_CANARY])
+@pytest.mark.parametrize("canary", CANARIES)
 def test_no_password_is_an_argument_of_a_process(checkout: Checkout, canary: str) -> None:
     assert any(b"pg_ctl" in arguments for arguments in checkout.arguments)  # it did watch
     assert not any(canary.encode() in arguments for arguments in checkout.arguments)
 
 
 def test_no_file_with_a_password_is_open_to_others(checkout: Checkout) -> None:
-    canaries = [SUPERUSER_CANARY.encode(), NEW_CANARY.encode(), quote(NEW_CANARY, safe="").encode()]
+    canaries = [canary.encode() for canary in (*CANARIES, quote(NEW_CANARY, safe=""))]
     found = [
         path
         for path in checkout.state.rglob("*")
