@@ -47,9 +47,11 @@ class Checkout:
         watch = threading.Thread(target=self._watch, args=[ended])
         watch.start()
         command = ["ansible-playbook", playbook, "-vvvv", "--extra-vars", json.dumps(variables)]
-        done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True)
-        ended.set()
-        watch.join()
+        try:
+            done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True)
+        finally:
+            ended.set()
+            watch.join()
         self.output += done.stdout + done.stderr
         return done.returncode
 
