@@ -15,7 +15,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.table import Column
+from rich.table import Column, Table
 from rich.text import Text
 
 from dhafnck_db.legacy.legible import count, size, visible
@@ -25,7 +25,7 @@ LINGERING = 6  # bars that stay in view once they are full; a file may have hund
 
 class _Rows(ProgressColumn):
     def render(self, task: Task) -> Text:
-        return Text(f"{count(int(task.completed))} of {count(int(task.total or 0))} rows")
+        return Text(f"{count(int(task.completed))} of {count(int(task.total or 0))}")
 
 
 class _Speed(ProgressColumn):
@@ -59,6 +59,10 @@ class Bars:
             for old in self._full[:-LINGERING]:
                 self._shown.update(old, visible=False)
 
+    def table(self) -> Table:
+        """Return the bars as they are drawn now."""
+        return self._shown.make_tasks_table([t for t in self._shown.tasks if t.visible])
+
     def _task(self, bar: TaskID) -> Task:
         return next(task for task in self._shown.tasks if task.id == bar)
 
@@ -69,8 +73,9 @@ def bars() -> Iterator[Bars]:
     name = TextColumn(
         "{task.description}",
         markup=False,
-        table_column=Column(no_wrap=True, overflow="ellipsis", max_width=32),
+        table_column=Column(no_wrap=True, overflow="ellipsis", max_width=20),
     )
-    columns = (name, BarColumn(bar_width=None), _Rows(), _Speed(), TimeRemainingColumn())
+    rows, speed = _Rows(Column(no_wrap=True)), _Speed(Column(no_wrap=True, justify="right"))
+    columns = (name, BarColumn(bar_width=None), rows, speed, TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, expand=True) as shown:
         yield Bars(shown)

@@ -10,15 +10,20 @@ from typing import Any
 
 import click
 
-from dhafnck_db.cli.output import emit, format_option, table
+from dhafnck_db.cli.output import emit, format_option
 
 REJECTED = 4  # as a refused import: some rows are not where the others went
-SHOWN = 20  # rejects and warnings listed in text; JSON has all
 Progress = Callable[[str, int, int], None]
 
 file_argument = click.argument("file", type=click.Path(path_type=Path))
 owner_option = click.option(
     "--owner", help="user_id of the rows whose owner the file does not tell."
+)
+report_option = click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="FILE.html",
+    help="Write the report into one HTML file; replaces an earlier one.",
 )
 
 
@@ -30,23 +35,50 @@ def command() -> None:
 @command.command(short_help="Say what would go where. Read-only.")
 @file_argument
 @owner_option
-@format_option
-def assess(file: Path, owner: str | None, format_: str) -> None:
+@click.option("--columns", is_flag=True, help="Say for each column where and how it goes (text).")
+@report_option
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json", "html"]),
+    default="text",
+    show_default=True,
+    help="json prints exactly one object on stdout, html the report.",
+)
+def assess(file: Path, owner: str | None, columns: bool, report: Path | None, format_: str) -> None:
     """Say where every table and column of FILE would go, and every row that would not go in.
 
     Read-only; connects to nothing.
     """
     from dhafnck_db import legacy
+    from dhafnck_db.cli.plan import show_plan
+    from dhafnck_db.legacy.estimate import estimate_seconds
 
-    result = {"changed": False, **legacy.assess(file, owner=owner).to_dict()}
-    emit(result, format_, lambda: _show_plan(result))
+    _require_place(report)
+    plan = legacy.assess(file, owner=owner)
+    estimate = {"seconds": estimate_seconds(plan)}
+    result = {"changed": False, **plan.to_dict(), "estimate": estimate}
+    if format_ == "html":
+        _print_report(result)
+    else:
+        emit(result, format_, lambda: show_plan(result, columns=columns))
+    _write_report(result, report, format_)
 
 
 @command.command("import", short_help="Assess, load, verify, commit.")
 @file_argument
 @owner_option
 @click.option("--quarantine", is_flag=True, help="Put rejected rows into legacy.rejects.")
+@click.option(
+    "--keep",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=".local/backups",
+    show_default=True,
+    help="Folder for a copy of FILE.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
+@report_option
 @format_option
 @click.pass_context
 def import_(
@@ -54,28 +86,56 @@ def import_(
     file: Path,
     owner: str | None,
     quarantine: bool,
+    folder: Path,
     dry_run: bool,
+    report: Path | None,
     format_: str,
 ) -> None:
     """Load FILE into the database in one transaction, and compare it with the file before COMMIT.
 
+    First a copy is kept as FOLDER/NAME-HASH.db, with a file for `sha256sum -c` beside it.
     A value that cannot be carried exactly stops the run before anything is written (exit 4), with
     the list. With --quarantine its row goes whole to legacy.rejects, and the exit code stays 4.
     """
     from dhafnck_db import legacy, schema
+    from dhafnck_db.cli.plan import show_list, show_plan
+    from dhafnck_db.legacy.keep import keep
     from dhafnck_db.target import current_target
 
+    _require_place(report)
     target = current_target()
-    # COPY of a big table is one statement, so no limit on a statement's time.
-    with schema.session(target, statement_timeout="0") as connection, _progress() as progress:
-        if not dry_run:
-            schema.require_head(connection, target)
-        result = legacy.import_file(
-            connection, file, owner=owner, quarantine=quarantine, dry_run=dry_run, progress=progress
-        ).to_dict()
+    kept = None
+    try:
+        # COPY of a big table is one statement, so no limit on a statement's time.
+        with schema.session(target, statement_timeout="0") as connection, _progress() as progress:
+            if not dry_run:
+                schema.require_head(connection, target)
+                kept = str(keep(file, folder).path)
+            result = legacy.import_file(
+                connection,
+                file,
+                owner=owner,
+                quarantine=quarantine,
+                dry_run=dry_run,
+                progress=progress,
+            ).to_dict()
+    except legacy.RejectsFoundError as refusal:
+        refused: dict[str, Any] = {
+            "changed": False,
+            **refusal.plan.to_dict(),
+            "verified": None,
+            "error": refusal.code,
+            "kept": kept,
+        }
+        emit(refused, format_, lambda: show_list("reject", refused["rejects"]))
+        _write_report(refused, report, format_)
+        raise
+    result["kept"] = kept
 
     def show() -> None:
-        _show_plan(result)
+        show_plan(result)
+        if kept:
+            click.echo(f"a copy of the file is kept as {kept}")
         if dry_run:
             click.echo("nothing was written (dry run)")
         elif not result["changed"]:
@@ -87,6 +147,7 @@ def import_(
             click.echo(f"imported and verified ({seconds})")
 
     emit(result, format_, show)
+    _write_report(result, report, format_)
     if result["totals"]["rejected"]:
         context.exit(REJECTED)
 
@@ -122,23 +183,27 @@ def sample(file: Path, format_: str) -> None:
     emit(result, format_, lambda: click.echo(f"wrote {file}; try `make dev SQLITE={file}`"))
 
 
-def _show_plan(result: dict[str, Any]) -> None:
-    source, totals = result["source"], result["totals"]
-    filled = [t for t in result["tables"] if t["rows"]]
-    table(("table", "rows", "to"), [(t["name"], t["rows"], t["to"]) for t in filled])
-    empty = len(result["tables"]) - len(filled)
-    click.echo(
-        f"{source['path']} (generation {source['generation']}): {totals['rows']} rows; "
-        f"{totals['mapped']} mapped, {totals['archived']} archived, {totals['rejected']} rejected; "
-        f"{empty} empty tables; {len(result['unplaced'])} objects without a place"
-    )
-    for kind in ("warnings", "rejects"):
-        for entry in result[kind][:SHOWN]:
-            row = f"[{entry['key']}]" if entry["key"] is not None else ""
-            where = f"{entry['table']}{row}.{entry['column']}"
-            click.echo(f"{kind.removesuffix('s')}: {where}: {entry['reason']} ({entry['code']})")
-        if len(result[kind]) > SHOWN:
-            click.echo(f"… and {len(result[kind]) - SHOWN} more {kind}; --format json lists all")
+def _require_place(report: Path | None) -> None:
+    if report is not None:
+        from dhafnck_db.legacy.report import require_place
+
+        require_place(report)
+
+
+def _write_report(result: dict[str, Any], report: Path | None, format_: str) -> None:
+    if report is not None:
+        from dhafnck_db.legacy.report import write_report
+
+        write_report(result, report)
+        if format_ == "text":
+            click.echo(f"report    {report}")
+
+
+def _print_report(result: dict[str, Any]) -> None:
+    from dhafnck_db.legacy.report import render
+
+    # As bytes: what the report says of itself, UTF-8, does not follow the terminal's encoding.
+    click.echo(render(result).encode("utf-8", "backslashreplace"), nl=False)
 
 
 def _show_verified(result: dict[str, Any]) -> None:
@@ -154,27 +219,7 @@ def _progress() -> Iterator[Progress | None]:
     if not sys.stderr.isatty():
         yield None
         return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from dhafnck_db.cli.progress import bars
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        bars: dict[str, Any] = {}
-
-        def report(name: str, done: int, total: int) -> None:
-            if name not in bars:
-                bars[name] = shown.add_task(name, total=total)
-            shown.update(bars[name], completed=done, total=total)
-
-        yield report
+    with bars() as shown:
+        yield shown

@@ -75,6 +75,11 @@ def bytes_by_destination(tables: Iterable[Mapping[str, Any]]) -> list[Bar]:
     return _ranked(amounts, size)
 
 
+def rejects_by_reason(rejects: Iterable[Mapping[str, Any]]) -> list[Bar]:
+    """Return a bar for each reason code, longest first."""
+    return _ranked(Counter(("rejected", entry["code"]) for entry in rejects), count)
+
+
 def kind_of(to: str | None) -> str:
     """Return what a destination is: models, archive, or none."""
     return {"public": "models", "legacy": "archive"}.get((to or "").partition(".")[0], "none")

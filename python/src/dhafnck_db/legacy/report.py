@@ -24,6 +24,7 @@ from dhafnck_db.legacy.charts import (
     bytes_by_destination,
     kind_of,
     phases,
+    rejects_by_reason,
     rows_by_destination,
     segments,
 )
@@ -175,7 +176,7 @@ def _view(result: Result) -> dict[str, Any]:
         "tables": [_table(table) for table in tables],
         "empty": sum(1 for table in tables if not table["rows"]),
         "listed": LISTED,
-        "reject_codes": Counter(entry["code"] for entry in result["rejects"]).most_common(),
+        "reasons": rejects_by_reason(result["rejects"]),
         "unplaced_types": Counter(entry["type"] for entry in result["unplaced"]).most_common(),
         "hashes": result.get("hashes") or {},
     }

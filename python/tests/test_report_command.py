@@ -1,0 +1,124 @@
+"""`dhafnck-db sqlite assess` and `import` in text, JSON and HTML, with the report beside."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from conftest import PASSWORD, Ended, configuration
+from fix_schema import execute
+from sqlalchemy import URL
+
+from dhafnck_db.legacy.sample import write_sample
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    """The sample file of the 2025-08 generation."""
+    file = tmp_path / "sample.db"
+    write_sample(file)
+    return file
+
+
+@pytest.fixture
+def faulty(sample: Path) -> Path:
+    """The sample with rows that cannot be carried, more than a list in text shows."""
+    import sqlite3
+
+    with sqlite3.connect(sample) as connection:
+        connection.executemany(
+            "INSERT INTO task_dependencies (task_id, depends_on_task_id, dependency_type)"
+            " VALUES (?, ?, 'blocks')",
+            [(f"none-{number}", f"nor-{number}") for number in range(30)],
+        )
+    connection.close()
+    return sample
+
+
+def test_assessment_has_the_same_in_each_format(sample: Path, tmp_path: Path, run: Run) -> None:
+    assess = ("sqlite", "assess", str(sample), "--owner", "me")
+    plan = json.loads(run(*assess, "--format", "json", env={}).out)
+    assert plan["estimate"] == {"seconds": 1.0}
+    html = run(*assess, "--format", "html", "--report", "kept.html", env={})
+    assert (html.code, html.err) == (0, "")
+    # Only the time in them differs.
+    assert len(html.out.encode()) == (tmp_path / "kept.html").stat().st_size
+    text = run(*assess, env={}).out
+    columns = run(*assess, "--columns", env={}).out
+    for table in plan["tables"]:
+        assert table["name"] in html.out
+        assert f"{table['name']} " in text
+        described = columns.split(f"\n{table['name']}: ")[-1].split("\n\n")[0]
+        for column in table["columns"]:
+            assert f"\n{column['name']} " in described
+            if column["convert"]:
+                assert column["convert"] in described
+    assert "estimate  about 1 s" in text
+
+
+def test_import_leaves_a_report_without_a_secret(
+    at_head: URL, sample: Path, tmp_path: Path, run: Run
+) -> None:
+    ended = run(
+        "sqlite", "import", str(sample), "--owner", "me", "--report", "kept.html",
+        env=configuration(at_head),
+    )  # fmt: skip
+    assert (ended.code, ended.err) == (0, "")
+    assert "report    kept.html" in ended.out.splitlines()
+    html = (tmp_path / "kept.html").read_text()
+    assert "Imported and verified" in html
+    for secret in (PASSWORD, quote(PASSWORD, safe=""), "postgresql+psycopg2", str(at_head.port)):
+        assert secret not in html
+
+
+@pytest.mark.parametrize("format_", ["text", "json"])
+def test_refused_import_leaves_its_report_and_the_list(
+    at_head: URL, faulty: Path, tmp_path: Path, run: Run, format_: str
+) -> None:
+    ended = run(
+        "sqlite", "import", str(faulty), "--owner", "me", "--report", "kept.html",
+        "--format", format_, env=configuration(at_head),
+    )  # fmt: skip
+    assert ended.code == 4
+    assert ended.err.startswith("error[rejects-found]: ")
+    html = (tmp_path / "kept.html").read_text()
+    assert "Refused; nothing was written" in html
+    assert "none-29" in html
+    assert execute(at_head, "SELECT count(*) FROM legacy.imports") == [(0,)]
+    if format_ == "json":
+        refused = json.loads(ended.out)
+        assert (refused["changed"], refused["verified"]) == (False, None)
+        assert refused["error"] == "rejects-found"
+        assert len(refused["rejects"]) >= 30
+    else:
+        assert ended.out.count("reject: task_dependencies[") == 20
+        assert "--format json and --report list all" in ended.out
+
+
+@pytest.mark.parametrize("command", ["assess", "import"])
+def test_place_of_the_report_is_tried_before_anything_else(
+    at_head: URL, sample: Path, tmp_path: Path, run: Run, command: str
+) -> None:
+    before = sample.read_bytes()
+    for place in ("none/kept.html", str(sample)):
+        ended = run("sqlite", command, str(sample), "--report", place, env=configuration(at_head))
+        assert (ended.code, ended.out) == (2, "")
+        assert ended.err.startswith("error[file-")
+    assert sample.read_bytes() == before
+    assert execute(at_head, "SELECT count(*) FROM legacy.imports") == [(0,)]
+
+
+def test_text_cannot_steer_the_terminal(tmp_path: Path, run: Run) -> None:
+    import sqlite3
+
+    with sqlite3.connect(tmp_path / "odd.db") as connection:
+        connection.execute('CREATE TABLE "a\x1b[2Jb" ("c\x1b]0;x\x07d" TEXT)')
+        connection.execute('INSERT INTO "a\x1b[2Jb" VALUES (1)')
+    connection.close()
+    for more in ((), ("--columns",)):
+        out = run("sqlite", "assess", "odd.db", *more, env={}).out
+        assert "a\\x1b[2Jb" in out
+        assert "\x1b" not in out
