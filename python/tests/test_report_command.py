@@ -1,6 +1,7 @@
 """`dhafnck-db sqlite assess` and `import` in text, JSON and HTML, with the report beside."""
 
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
@@ -26,8 +27,6 @@ def sample(tmp_path: Path) -> Path:
 @pytest.fixture
 def faulty(sample: Path) -> Path:
     """The sample with rows that cannot be carried, more than a list in text shows."""
-    import sqlite3
-
     with sqlite3.connect(sample) as connection:
         connection.executemany(
             "INSERT INTO task_dependencies (task_id, depends_on_task_id, dependency_type)"
@@ -112,8 +111,6 @@ def test_place_of_the_report_is_tried_before_anything_else(
 
 
 def test_text_cannot_steer_the_terminal(tmp_path: Path, run: Run) -> None:
-    import sqlite3
-
     with sqlite3.connect(tmp_path / "odd.db") as connection:
         connection.execute('CREATE TABLE "a\x1b[2Jb" ("c\x1b]0;x\x07d" TEXT)')
         connection.execute('INSERT INTO "a\x1b[2Jb" VALUES (1)')

@@ -141,7 +141,6 @@ def test_characters_that_nobody_sees_are_spelled_out(assessed: dict[str, Any]) -
 
 def test_rows_of_the_charts_are_exact(rejected: dict[str, Any]) -> None:
     charted = Page(render(rejected)).text.split("Rows by destination")[1].split("Rejects")[0]
-    assert charted.split("\n")[1:-1] != []
     found = dict(re.findall(r"(\S.*?)\s*?(\d+)\n", charted))
     assert found == {"legacy.notes": "3", "nowhere (rejected)": "2"}
 
@@ -180,7 +179,7 @@ def test_report_of_an_import_tells_phases_and_what_was_proven(
     result = import_(sample).to_dict()
     page = Page(render({**result, "hashes": {"tasks": "f00d"}}))
     assert "Imported and verified" in page.text
-    assert "20 rows of the file were read back" in page.text
+    assert "Every row of the file, 20 in all, was read back" in page.text
     for phase, seconds in result["seconds"].items():
         assert phase in page.text
         assert f"{seconds:.2f} s" in page.text

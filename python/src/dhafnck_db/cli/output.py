@@ -51,5 +51,6 @@ def _drawn(head: Sequence[str], cells: list[list[str]]) -> None:
 
     drawn = Table(*head, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in cells:
-        drawn.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
+        # Folded, because a name that ends in dots names nothing.
+        drawn.add_row(*(Text(cell, style=STYLES.get(cell, ""), overflow="fold") for cell in row))
     Console().print(drawn)
