@@ -155,6 +155,12 @@ def test_named_file_is_read_instead_of_the_usual_one(configure: Configure, tmp_p
     assert (settings.database_type, settings.db_pool_size) == ("supabase", None)
 
 
+def test_dev_null_is_an_env_file_without_variables(configure: Configure, tmp_path: Path) -> None:
+    write_env_file(tmp_path / ".env.dev", "DATABASE_TYPE=sqlite\n")
+    configure({"DATABASE_TYPE": "postgresql", "DATABASE_URL": DEV, "DB_ENV_FILE": "/dev/null"})
+    assert shown(load_settings()) == {"database_url": DEV, "db_env_file": Path("/dev/null")}
+
+
 def test_file_of_the_other_environment_is_refused(run: Run, tmp_path: Path) -> None:
     named = write_env_file(tmp_path / "other", f"DATABASE_TYPE=supabase\nDATABASE_URL={DEV}\n")
     env = {"DATABASE_TYPE": "postgresql", "DB_ENV_FILE": str(named)}

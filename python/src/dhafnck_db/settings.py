@@ -6,6 +6,7 @@ It never connects to anything, and no error of it ever holds a value.
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import Any, Literal
 
@@ -96,7 +97,7 @@ def load_settings(*, connecting: bool = True) -> Settings:
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """Return the variables of an env file, as strings.
+    """Return the variables of an env file, as strings; /dev/null has none.
 
     Read-only.
 
@@ -111,7 +112,7 @@ def read_env_file(path: Path) -> dict[str, str]:
         raise ConfigurationError(
             "env-file-unreadable", f"cannot read the env file {path}", cause=reason
         ) from None
-    if status.st_mode & 0o077:
+    if stat.S_ISREG(status.st_mode) and status.st_mode & 0o077:
         raise ConfigurationError(
             "env-file-open",
             f"{path} holds passwords and other users of this machine may read it",
