@@ -1,24 +1,27 @@
 # Every target is a command that can be typed by hand once `make setup` has run and .venv is active.
-# PROVIDER, SQLITE, OWNER and CONFIRM reach the playbooks through the environment (inventories/dev/group_vars/dev).
+# PROVIDER, SQLITE, OWNER, QUARANTINE, REPORT and CONFIRM reach the playbooks through the environment (inventories/dev/group_vars/dev).
 PYTHON ?= python3
 ENV ?= dev
-export PROVIDER SQLITE OWNER CONFIRM
+export PROVIDER SQLITE OWNER QUARANTINE REPORT CONFIRM
 
 VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup dev migrate sample health psql status stop reset image test test-python test-molecule lint bench lock
+.PHONY: help setup dev migrate rollback sample health psql status stop reset image test test-python test-molecule lint bench lock
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready ## Install what is pinned into .venv and .collections
 
-dev: setup ## Provision the development database [SQLITE=old.db] [OWNER=id] [PROVIDER=docker|native]
+dev: setup ## Provision the development database [SQLITE=old.db] [OWNER=id] [QUARANTINE=1] [REPORT=old.html] [PROVIDER=docker|native]
 	@ansible-playbook dev.yml
 
-migrate: setup ## Schema to head, then SQLITE=old.db if given, then verification [ENV=dev]
+migrate: setup ## Schema to head, then SQLITE=old.db if given, verified, and the env file switched [ENV=dev]
 	@ansible-playbook playbooks/migrate.yml -e env=$(ENV)
+
+rollback: setup ## Put back the env file from before the switch; no data is touched [ENV=dev]
+	@ansible-playbook playbooks/rollback.yml -e env=$(ENV)
 
 sample: setup ## Write a small legacy file to .local/sample.db, to try the import with
 	@mkdir -p .local
