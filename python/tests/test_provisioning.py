@@ -98,6 +98,20 @@ def test_a_first_run_ends_healthy(checkout: Checkout) -> None:
     checkout.login(OWNER_CANARY)
 
 
+def test_refused_legacy_file_leaves_the_env_file(checkout: Checkout, tmp_path: Path) -> None:
+    env_file = checkout.state / ".env.dev"
+    written = env_file.read_text()
+    env_file.write_text("DATABASE_TYPE=sqlite\n")
+    (tmp_path / "old.db").write_text("no database")
+    named = json.dumps({"sqlite_import_file": str(tmp_path / "old.db")})
+    assert checkout.run("--extra-vars", named) == 2
+    assert "error[source-not-sqlite]" in checkout.output
+    assert env_file.read_text() == "DATABASE_TYPE=sqlite\n"
+    assert checkout.run() == 0, checkout.output[-3000:]
+    assert env_file.read_text() == written
+    assert Path(f"{env_file}.previous").read_text() == "DATABASE_TYPE=sqlite\n"
+
+
 def test_a_changed_password_takes_effect_on_an_existing_server(checkout: Checkout) -> None:
     checkout.secret("owner", NEW_CANARY)
     assert checkout.run("--diff") == 0, checkout.output[-3000:]
