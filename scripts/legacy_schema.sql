@@ -1,5 +1,5 @@
--- A legacy file of the application exactly as SQLAlchemy declared it in August 2025, all 17 tables
--- with their indexes. The benchmark fills it; what a small file looks like is in legacy/sample.sql.
+-- A legacy file of the application exactly as SQLAlchemy declared it in August 2025: all 17 tables
+-- with their indexes, parents first. `legacy_data.py` fills it.
 
 CREATE TABLE projects (
     id VARCHAR NOT NULL,
@@ -258,25 +258,6 @@ CREATE TABLE task_labels (
 CREATE INDEX idx_task_label_label ON task_labels (label_id);
 CREATE INDEX idx_task_label_task ON task_labels (task_id);
 
-CREATE TABLE task_contexts (
-    task_id VARCHAR NOT NULL,
-    parent_branch_id VARCHAR NOT NULL,
-    parent_branch_context_id VARCHAR NOT NULL,
-    task_data JSON NOT NULL,
-    local_overrides JSON NOT NULL,
-    implementation_notes JSON NOT NULL,
-    delegation_triggers JSON NOT NULL,
-    inheritance_disabled BOOLEAN NOT NULL,
-    force_local_only BOOLEAN NOT NULL,
-    created_at DATETIME DEFAULT CURRENT_TIMESTAMP NOT NULL,
-    updated_at DATETIME DEFAULT CURRENT_TIMESTAMP NOT NULL,
-    version INTEGER NOT NULL,
-    PRIMARY KEY (task_id),
-    FOREIGN KEY(task_id) REFERENCES tasks (id),
-    FOREIGN KEY(parent_branch_id) REFERENCES project_git_branchs (id),
-    FOREIGN KEY(parent_branch_context_id) REFERENCES branch_contexts (branch_id)
-);
-
 CREATE TABLE branch_contexts (
     branch_id VARCHAR NOT NULL,
     parent_project_id VARCHAR NOT NULL,
@@ -295,4 +276,23 @@ CREATE TABLE branch_contexts (
     FOREIGN KEY(branch_id) REFERENCES project_git_branchs (id),
     FOREIGN KEY(parent_project_id) REFERENCES projects (id),
     FOREIGN KEY(parent_project_context_id) REFERENCES project_contexts (project_id)
+);
+
+CREATE TABLE task_contexts (
+    task_id VARCHAR NOT NULL,
+    parent_branch_id VARCHAR NOT NULL,
+    parent_branch_context_id VARCHAR NOT NULL,
+    task_data JSON NOT NULL,
+    local_overrides JSON NOT NULL,
+    implementation_notes JSON NOT NULL,
+    delegation_triggers JSON NOT NULL,
+    inheritance_disabled BOOLEAN NOT NULL,
+    force_local_only BOOLEAN NOT NULL,
+    created_at DATETIME DEFAULT CURRENT_TIMESTAMP NOT NULL,
+    updated_at DATETIME DEFAULT CURRENT_TIMESTAMP NOT NULL,
+    version INTEGER NOT NULL,
+    PRIMARY KEY (task_id),
+    FOREIGN KEY(task_id) REFERENCES tasks (id),
+    FOREIGN KEY(parent_branch_id) REFERENCES project_git_branchs (id),
+    FOREIGN KEY(parent_branch_context_id) REFERENCES branch_contexts (branch_id)
 );
