@@ -6,21 +6,26 @@ It never writes, and knows the target only by the models: what it predicts the l
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import MetaData
 
 from dhafnck_db.errors import SourceError
+from dhafnck_db.legacy.batches import in_threads
 from dhafnck_db.legacy.judge import Judge, Progress
 from dhafnck_db.legacy.keys import Keys
 from dhafnck_db.legacy.layout import OWNER, Laid, lay_out
 from dhafnck_db.legacy.literal import escaped
 from dhafnck_db.legacy.mapping import LegacyMapping
+from dhafnck_db.legacy.plain import Division, PlainTable, add_functions
 from dhafnck_db.legacy.plan import OWNERLESS, Plan, Reject, Source, Warning
+from dhafnck_db.legacy.recognise import recognise
 from dhafnck_db.legacy.references import dangling
 from dhafnck_db.legacy.rows import RowMaker
 from dhafnck_db.legacy.snapshot import Snapshot
-from dhafnck_db.legacy.source import encoding, read_tables, read_unplaced
+from dhafnck_db.legacy.source import TYPES, SourceTable, encoding, read_tables, read_unplaced
 
 _CHANGING = Warning(
     "the file",
@@ -58,19 +63,16 @@ def assess_snapshot(
     connection = snapshot.connection
     try:
         tables = read_tables(connection)
-        laid = lay_out(connection, tables, models, mapping)
+        laid = lay_out(snapshot, tables, models, mapping)
         rejects: list[Reject] = []
         warned = [_CHANGING] if snapshot.changing else []
-        for place, one in enumerate(laid):
-            if one.target is None:
-                continue
-            maker = RowMaker(one, keys, owner)
-            found = Judge(one.plan, maker, keys, mapping).judge(connection, progress)
-            rejected = tuple(sorted({reject.position for reject in found}))
-            laid[place] = replace(one, plan=replace(one.plan, rejected=rejected))
+        for place in range(len(laid)):
+            laid[place], found, ownerless = _look_at(
+                snapshot, laid[place], laid, keys, mapping, owner, progress
+            )
             rejects += found
-            if maker.ownerless:
-                warned.append(_ownerless(one.plan.name, maker.ownerless))
+            if ownerless:
+                warned.append(_ownerless(laid[place].plan.name, ownerless))
         warnings = (*warned, *dangling(connection, laid, keys, mapping))
         unplaced = read_unplaced(connection)
         source = Source(
@@ -89,6 +91,77 @@ def assess_snapshot(
     plans = tuple(sorted((one.plan for one in laid), key=lambda plan: plan.name))
     plan = Plan(source, owner, plans, tuple(rejects), warnings, unplaced)
     return Assessment(plan, tuple(laid))
+
+
+def _look_at(
+    snapshot: Snapshot,
+    laid: Laid,
+    every: Sequence[Laid],
+    keys: Keys,
+    mapping: LegacyMapping,
+    owner: str | None,
+    progress: Progress | None,
+) -> tuple[Laid, list[Reject], int]:
+    """Return a table with what its rows are, its rejects, and how many rows have no owner.
+
+    Batches are asked as a whole; only the rows of those that are not plain are looked at.
+    """
+    plain = recognise(snapshot.connection, laid, every, keys, mapping, owner)
+    plan = laid.plan
+    types = {c.name: Counter(c.types) for c in plan.columns}
+    if plain is not None:
+        parts = _divided(snapshot, laid.source, plain, progress)
+        batches = tuple(batch for part in parts for batch in part.batches)
+        laid = replace(laid, plain=plain, batches=batches)
+        if laid.target is not None:
+            _count(types, plain, parts)
+    if laid.target is None:
+        return laid, [], 0
+    maker = RowMaker(laid, keys, owner)
+    with keys.writing():
+        if plain is not None:
+            plain.take_note(snapshot.connection, laid.batches)
+        judged = Judge(laid, maker, keys, mapping).judge(snapshot.connection, progress)
+    for column in plan.columns:
+        if not column.types:
+            types[column.name] += judged.types[column.name]
+    plan = replace(
+        plan,
+        columns=tuple(
+            replace(c, types={kind: types[c.name][kind] for kind in TYPES if types[c.name][kind]})
+            for c in plan.columns
+        ),
+        rejected=tuple(sorted({reject.number for reject in judged.rejects})),
+    )
+    return replace(laid, plan=plan), judged.rejects, maker.ownerless
+
+
+def _divided(
+    snapshot: Snapshot, source: SourceTable, plain: PlainTable, progress: Progress | None
+) -> list[Division]:
+    done = 0
+
+    def divide(reader: sqlite3.Connection, low: int, high: int) -> Division:
+        add_functions(reader)
+        return plain.divide(reader, low, high)
+
+    def report(part: Division) -> None:
+        nonlocal done
+        done += sum(batch.rows for batch in part.batches)
+        if progress:
+            progress(source.name, done, source.rows)
+
+    return in_threads(snapshot, plain.rows, source.rows, divide, report)
+
+
+def _count(types: dict[str, Counter[str]], plain: PlainTable, parts: Sequence[Division]) -> None:
+    """Add the values of the plain batches, whose storage classes are known."""
+    rows = sum(batch.rows for part in parts for batch in part.batches if batch.plain)
+    for check in plain.checks:
+        if types[check.name]:
+            continue  # counted before
+        nulls = sum(part.nulls.get(check.name, 0) for part in parts)
+        types[check.name] += Counter({check.stored: rows - nulls, "null": nulls})
 
 
 def _ownerless(table: str, rows: int) -> Warning:

@@ -1,6 +1,6 @@
-"""COPY FROM STDIN of rows that are made one at a time.
+"""COPY FROM STDIN of rows that are made while others are on their way.
 
-It never begins or ends a transaction, and holds no more than a chunk of rows in memory.
+It never begins or ends a transaction, and holds no more than a few chunks of rows in memory.
 """
 
 from __future__ import annotations
@@ -12,39 +12,56 @@ import psycopg2
 from psycopg2 import sql
 from sqlalchemy import Connection, Table
 
+from dhafnck_db.legacy.ahead import ahead
+from dhafnck_db.legacy.spelling import FIELD, NULL
+
 CHUNK = 1 << 16  # bytes
 
 
-def copy_rows(
-    connection: Connection,
-    table: Table,
-    columns: Sequence[str],
-    rows: Iterable[Sequence[str | None]],
+def copy_in(
+    connection: Connection, table: Table, columns: Sequence[str], chunks: Iterable[bytes]
 ) -> int:
-    """Append rows to a table and return how many; fields are as PostgreSQL reads the type's text.
+    """Append rows to a table and return how many.
 
-    Runs in the connection's transaction.
+    Runs in the connection's transaction; the chunks are whole rows in COPY's text format, with
+    FIELD between the fields and NULL for NULL. They are made ahead, in a thread.
     """
-    schema = table.schema or "public"
-    command = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier(schema, table.name), sql.SQL(", ").join(map(sql.Identifier, columns))
+    command = sql.SQL("COPY {} ({}) FROM STDIN WITH (DELIMITER {}, NULL {})").format(
+        sql.Identifier(table.schema or "public", table.name),
+        sql.SQL(", ").join(map(sql.Identifier, columns)),
+        sql.Literal(FIELD.decode()),
+        sql.Literal(NULL.decode()),
     )
-    chunks = _Chunks(rows)
-    with closing(connection.connection.cursor()) as raw:
+    with ahead(chunks) as made, closing(connection.connection.cursor()) as raw:
+        source = _Chunks(made)
         try:
-            raw.copy_expert(command, chunks)
+            raw.copy_expert(command, source)
         except psycopg2.Error:
-            if chunks.failure:
-                raise chunks.failure from None
+            if source.failure:
+                raise source.failure from None
             raise
         return int(raw.rowcount)
+
+
+def written(rows: Iterable[Sequence[str | None]]) -> Iterator[bytes]:
+    """Yield rows as `copy_in` takes them; fields are as PostgreSQL reads the type's text."""
+    waiting, size = [], 0
+    for row in rows:
+        line = _FIELD.join(map(_field, row)) + "\n"
+        waiting.append(line)
+        size += len(line)
+        if size >= CHUNK:
+            yield "".join(waiting).encode()
+            waiting, size = [], 0
+    if waiting:
+        yield "".join(waiting).encode()
 
 
 class _Chunks:
     """What psycopg2 reads from: one chunk of whole rows for each call."""
 
-    def __init__(self, rows: Iterable[Sequence[str | None]]) -> None:
-        self._chunks = _chunked(rows)
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
         self.failure: BaseException | None = None
 
     def read(self, _size: int) -> bytes:
@@ -56,22 +73,21 @@ class _Chunks:
             raise
 
 
-def _chunked(rows: Iterable[Sequence[str | None]]) -> Iterator[bytes]:
-    waiting, size = [], 0
-    for row in rows:
-        line = "\t".join(map(_field, row)) + "\n"
-        waiting.append(line)
-        size += len(line)
-        if size >= CHUNK:
-            yield "".join(waiting).encode()
-            waiting, size = [], 0
-    if waiting:
-        yield "".join(waiting).encode()
-
-
 def _field(text: str | None) -> str:
     if text is None:
-        return "\\N"
+        return _NULL
     if text.isalnum():
         return text
-    return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
+    for raw, escaped in _ESCAPES:
+        text = text.replace(raw, escaped)
+    return text
+
+
+_FIELD, _NULL = FIELD.decode(), NULL.decode()
+_ESCAPES = (
+    ("\\", "\\\\"),
+    ("\n", "\\n"),
+    ("\r", "\\r"),
+    (_FIELD, "\\" + _FIELD),
+    (_NULL, "\\" + _NULL),
+)

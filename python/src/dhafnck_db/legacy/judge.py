@@ -6,31 +6,40 @@ It never writes, and never asks the server: the models' keys, references and che
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-
-from sqlalchemy import Table, UniqueConstraint, Uuid
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from dhafnck_db.legacy.checks import Checks
 from dhafnck_db.legacy.keys import Keys
-from dhafnck_db.legacy.layout import OWNER
+from dhafnck_db.legacy.layout import OWNER, Laid
 from dhafnck_db.legacy.literal import Row, Value, shown, spelled
 from dhafnck_db.legacy.mapping import LegacyMapping
-from dhafnck_db.legacy.plan import Reject, TablePlan
+from dhafnck_db.legacy.plan import Reject
 from dhafnck_db.legacy.rows import Fault, Fields, RowMaker, row_key
-from dhafnck_db.legacy.source import read_rows
+from dhafnck_db.legacy.rules import Names, id_columns, references, unique_keys
+from dhafnck_db.legacy.source import STORED, number_of, rows_to_look_at
 
 Progress = Callable[[str, int, int], None]
 REPORTED_EVERY = 5000  # rows
-Names = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What came of looking at rows: the rejects, and how many values each storage class has."""
+
+    rejects: list[Reject]
+    types: dict[str, Counter[str]]
 
 
 class Judge:
-    """Holds every row of one table against the rules of its target."""
+    """Holds the rows of one table that are not plain against the rules of its target."""
 
-    def __init__(
-        self, plan: TablePlan, maker: RowMaker, keys: Keys, mapping: LegacyMapping
-    ) -> None:
-        self._plan = plan
+    def __init__(self, laid: Laid, maker: RowMaker, keys: Keys, mapping: LegacyMapping) -> None:
+        self._plan = plan = laid.plan
+        self._plain = laid.plain
+        self._batches = laid.batches
         self._source = maker.source
         self._target = maker.target
         self._maker = maker
@@ -38,42 +47,45 @@ class Judge:
         self._at = {name: place for place, name in enumerate(maker.columns)}
         self._primary = tuple(column.name for column in maker.target.primary_key)
         self._uniques = [
-            names for names in _unique_keys(maker.target) if set(names) <= set(self._at)
+            names for names in unique_keys(maker.target) if set(names) <= set(self._at)
         ]
         self._references = [
-            (key.parent.name, key.column.table.name, key.column.name)
-            for key in maker.target.foreign_keys
-            if key.parent.name in self._at
+            reference for reference in references(maker.target) if reference[0] in self._at
         ]
         made = {derived.column for derived in plan.derived if len(derived.sources) > 1}
         self._id_columns = {
             column: table
-            for column, table in _id_columns(maker.target, mapping).items()
+            for column, table in id_columns(maker.target, mapping).items()
             if column in self._at and column not in made
         }
 
-    def judge(self, connection: sqlite3.Connection, progress: Progress | None) -> list[Reject]:
-        """Return the rejects of the table; remembers the keys of the rows that go in."""
-        source, rejects = self._source, []
+    def judge(self, connection: sqlite3.Connection, progress: Progress | None) -> Judgement:
+        """Look at every row that is not plain; remembers the keys of those that go in."""
+        source, found = (
+            self._source,
+            Judgement([], {c.name: Counter() for c in self._source.columns}),
+        )
         checks = Checks(self._target, self._maker.columns)
         try:
-            for position, row in enumerate(read_rows(connection, source)):
+            for position, row in enumerate(rows_to_look_at(connection, source, self._batches)):
+                for column, value in zip(source.columns, row, strict=False):
+                    found.types[column.name][STORED[type(value)]] += 1
                 fields, faults = self._maker.make(row)
                 faults += self._broken_references(row, fields)
                 if not faults and (name := checks.broken(fields)):
                     faults.append(Fault(None, None, "check", f"breaks the constraint {name}"))
                 if not faults:
-                    faults += self._duplicates(row, fields)
+                    faults += self._duplicates(connection, row, fields)
                 if faults:
                     self._keys.reject(self._target.name, self._legacy(row, self._primary))
-                    rejects += [self._reject(row, position, fault) for fault in faults]
+                    found.rejects.extend(self._reject(row, fault) for fault in faults)
                 else:
                     self._remember(row, fields)
                 if progress and position % REPORTED_EVERY == 0:
                     progress(source.name, position, source.rows)
         finally:
             checks.close()
-        return rejects
+        return found
 
     def _broken_references(self, row: Row, fields: Fields) -> list[Fault]:
         faults = []
@@ -94,12 +106,14 @@ class Judge:
                 faults.append(Fault(name, value, "dangling-reference", reason))
         return faults
 
-    def _duplicates(self, row: Row, fields: Fields) -> list[Fault]:
+    def _duplicates(self, connection: sqlite3.Connection, row: Row, fields: Fields) -> list[Fault]:
         for names in self._uniques:
             key = [field for name in names if (field := fields[self._at[name]]) is not None]
             if len(key) < len(names):
                 continue  # NULL is never the same as NULL
             first = self._keys.legacy(self._target.name, names, key)
+            if first is None and self._has_plain_twin(connection, names, key):
+                first = "\x1f".join(key)
             if first is None:
                 continue
             column, value = self._origin(row, names[0])
@@ -109,6 +123,18 @@ class Judge:
             reason = f"becomes the same {', '.join(names)} as {first}"
             return [Fault(column, value, "id-collision", reason)]
         return []
+
+    def _has_plain_twin(
+        self, connection: sqlite3.Connection, names: Names, key: Sequence[str]
+    ) -> bool:
+        """Whether a row that nobody looks at has the key."""
+        if self._plain is None:
+            return False
+        number = self._plain.number_of(connection, names, key)
+        if number is None:
+            return False
+        place = bisect_right(self._batches, number, key=lambda batch: batch.first) - 1
+        return self._batches[place].plain
 
     def _remember(self, row: Row, fields: Fields) -> None:
         owner = fields[self._at[OWNER]] if OWNER in self._at else None
@@ -139,7 +165,7 @@ class Judge:
                 return derived.sources[0], "/".join(map(spelled, values))
         return None, None
 
-    def _reject(self, row: Row, position: int, fault: Fault) -> Reject:
+    def _reject(self, row: Row, fault: Fault) -> Reject:
         return Reject(
             table=self._plan.name,
             key=row_key(self._source, row),
@@ -147,28 +173,5 @@ class Judge:
             value=None if fault.column is None else shown(fault.value),
             code=fault.code,
             reason=fault.reason,
-            position=position,
+            number=number_of(row),
         )
-
-
-def _unique_keys(target: Table) -> list[Names]:
-    """Return the columns of each key, the primary one first; supersets of it add nothing."""
-    primary = tuple(column.name for column in target.primary_key)
-    others = {
-        tuple(column.name for column in constraint.columns)
-        for constraint in target.constraints
-        if isinstance(constraint, UniqueConstraint)
-    } | {tuple(column.name for column in index.columns) for index in target.indexes if index.unique}
-    return [primary, *sorted(names for names in others if not set(primary) <= set(names))]
-
-
-def _id_columns(target: Table, mapping: LegacyMapping) -> dict[str, str]:
-    """Return each column of ids with the table whose ids they are, or its own name for others."""
-    found = {}
-    for column in target.columns:
-        if isinstance(column.type, Uuid):
-            referred = [key.column.table.name for key in column.foreign_keys]
-            referred += [mapping.references.get(target.name, {}).get(column.name, "")]
-            own = target.name if column.primary_key else f"{target.name}.{column.name}"
-            found[column.name] = referred[0] or own
-    return found

@@ -5,8 +5,8 @@ It never converts a value, and never knows the target database: the models are e
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from sqlalchemy import MetaData, Table
@@ -15,14 +15,18 @@ from sqlalchemy.schema import sort_tables
 from dhafnck_db.bookkeeping import ARCHIVE_SCHEMA
 from dhafnck_db.errors import SourceError
 from dhafnck_db.legacy import archive as archives
+from dhafnck_db.legacy.batches import Batch, Rows, bounds, quoted, scan
 from dhafnck_db.legacy.convert import conversion_to
-from dhafnck_db.legacy.literal import is_clean
+from dhafnck_db.legacy.literal import Row, is_clean
 from dhafnck_db.legacy.mapping import LegacyMapping
+from dhafnck_db.legacy.plain import PlainTable
 from dhafnck_db.legacy.plan import Archive, ColumnPlan, Derived, Place, TablePlan
-from dhafnck_db.legacy.source import SourceTable, read_rows
+from dhafnck_db.legacy.snapshot import LONE, Snapshot
+from dhafnck_db.legacy.source import SourceTable, encoding, histogram, read_rows, read_span
 
 OWNER = "user_id"
 PUBLIC = "public"
+Types = Mapping[str, Mapping[str, int]]  # how many values each storage class has, by column
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,12 @@ class Laid:
     source: SourceTable
     plan: TablePlan
     target: Table | None
+    plain: PlainTable | None = None  # what to ask of plain rows
+    batches: tuple[Batch, ...] = ()  # none: every row has to be looked at
 
 
 def lay_out(
-    connection: sqlite3.Connection,
+    snapshot: Snapshot,
     tables: Sequence[SourceTable],
     models: MetaData,
     mapping: LegacyMapping,
@@ -50,9 +56,9 @@ def lay_out(
     for source, name in zip(tables, names, strict=True):
         target = _target(source, models, mapping)
         if target is None:
-            laid.append(Laid(source, _archived(connection, source, name), None))
+            laid.append(Laid(source, _archived(snapshot, source, name), None))
         else:
-            laid.append(Laid(source, _mapped(connection, source, name, target, mapping), target))
+            laid.append(Laid(source, _mapped(snapshot, source, name, target, mapping), target))
     owned = [
         (models.tables[path.parent], models.tables[name])
         for name, path in mapping.owners.items()
@@ -68,9 +74,10 @@ def _target(source: SourceTable, models: MetaData, mapping: LegacyMapping) -> Ta
     return models.tables.get(mapping.tables.get(name, name))
 
 
-def _archived(connection: sqlite3.Connection, source: SourceTable, name: str) -> TablePlan:
+def _archived(snapshot: Snapshot, source: SourceTable, name: str) -> TablePlan:
     every = [column.name for column in source.columns]
-    kinds = _representations(connection, source, every)
+    types = histogram(snapshot.connection, source, every)
+    kinds = _representations(snapshot, source, types, every)
     archive, names = _archive(source, name, (), kinds)
     return TablePlan(
         name=source.name,
@@ -82,7 +89,7 @@ def _archived(connection: sqlite3.Connection, source: SourceTable, name: str) ->
                 column.declared,
                 Place(ARCHIVE_SCHEMA, name, names[column.name]),
                 kinds[column.name],
-                source.types.get(column.name, {}),
+                types[column.name],
             )
             for column in source.columns
         ),
@@ -92,7 +99,7 @@ def _archived(connection: sqlite3.Connection, source: SourceTable, name: str) ->
 
 
 def _mapped(
-    connection: sqlite3.Connection,
+    snapshot: Snapshot,
     source: SourceTable,
     name: str,
     target: Table,
@@ -103,26 +110,28 @@ def _mapped(
     archive: Archive | None = None
     names: dict[str, str] = {}
     kinds: dict[str, str] = {}
+    types: Types = {}  # of the others once the rows were looked at
     if homeless:
         keys = [key for key in source.keys if key in places]
-        kinds = _representations(connection, source, [*keys, *homeless])
+        types = histogram(snapshot.connection, source, [*keys, *homeless])
+        kinds = _representations(snapshot, source, types, [*keys, *homeless])
         archive, names = _archive(source, name, keys, kinds)
     fold = mapping.folds.get(target.name)
     folded = Place(PUBLIC, target.name, fold) if fold and fold not in places.values() else None
     columns = []
     for c in source.columns:
-        types = source.types.get(c.name, {})
+        stored = types.get(c.name, {})
         if c.name in places:
             column = target.c[places[c.name]]
             conversion = conversion_to(column.type)
             to = Place(PUBLIC, target.name, column.name)
             convert = conversion.name if conversion else None
-            columns.append(ColumnPlan(c.name, c.declared, to, convert, types))
+            columns.append(ColumnPlan(c.name, c.declared, to, convert, stored))
         elif archive:
             place = Place(ARCHIVE_SCHEMA, archive.table, names[c.name])
-            columns.append(ColumnPlan(c.name, c.declared, place, kinds[c.name], types, folded))
+            columns.append(ColumnPlan(c.name, c.declared, place, kinds[c.name], stored, folded))
         else:
-            columns.append(ColumnPlan(c.name, c.declared, None, None, types))
+            columns.append(ColumnPlan(c.name, c.declared, None, None, stored))
     return TablePlan(
         name=source.name,
         rows=source.rows,
@@ -189,24 +198,40 @@ def _archive(
 
 
 def _representations(
-    connection: sqlite3.Connection, source: SourceTable, names: Sequence[str]
+    snapshot: Snapshot, source: SourceTable, types: Types, names: Sequence[str]
 ) -> dict[str, str]:
-    texts = [name for name in names if set(source.types.get(name, {})) - {"null"} == {"text"}]
-    unclean = _unclean(connection, source, texts) if texts else set()
-    return {
-        name: archives.representation(source.types.get(name, {}), clean=name not in unclean)
-        for name in names
-    }
+    texts = [name for name in names if set(types[name]) - {"null"} == {"text"}]
+    unclean = _unclean(snapshot, source, texts) if texts else set()
+    return {name: archives.representation(types[name], clean=name not in unclean) for name in names}
 
 
-def _unclean(connection: sqlite3.Connection, source: SourceTable, names: Sequence[str]) -> set[str]:
+def _unclean(snapshot: Snapshot, source: SourceTable, names: Sequence[str]) -> set[str]:
     """Return the columns that hold a text which PostgreSQL cannot."""
-    waiting = {name: source.position(name) for name in names}
-    unclean = set()
-    for row in read_rows(connection, source):
-        for name, position in list(waiting.items()):
-            value = row[position]
+    if source.rowid is None or encoding(snapshot.connection) != "UTF-8":
+        return _unclean_among(read_rows(snapshot.connection, source), source, names)
+    rows = Rows(f"main.{quoted(source.name)}", source.rowid)
+    joined = ", ".join(f"group_concat(s.{quoted(name)}, '')" for name in names)
+    found = set()
+    with closing(snapshot.reader()) as reader:
+        for first, last, texts in scan(reader, rows, joined, {}, *bounds(reader, rows)):
+            if texts is None:
+                few = read_span(snapshot.connection, source, first, last)
+                found |= _unclean_among(few, source, names)
+            else:
+                found |= {
+                    name
+                    for name, text in zip(names, texts, strict=True)
+                    if isinstance(text, bytes) and not is_clean(text.decode(errors=LONE))
+                }
+    return found
+
+
+def _unclean_among(rows: Iterable[Row], source: SourceTable, names: Sequence[str]) -> set[str]:
+    places = [(name, source.position(name)) for name in names]
+    found = set()
+    for row in rows:
+        for name, place in places:
+            value = row[place]
             if isinstance(value, str) and not is_clean(value):
-                unclean.add(name)
-                del waiting[name]
-    return unclean
+                found.add(name)
+    return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -29,16 +29,25 @@ from sqlalchemy.schema import CreateTable, SetTableComment
 from dhafnck_db import __version__, bookkeeping
 from dhafnck_db.errors import TargetError
 from dhafnck_db.legacy.archive import ROWID, archive_table, archived_columns, write_as
+from dhafnck_db.legacy.aside import set_aside
 from dhafnck_db.legacy.assess import Assessment
-from dhafnck_db.legacy.copy import copy_rows
+from dhafnck_db.legacy.copy import copy_in, written
 from dhafnck_db.legacy.judge import REPORTED_EVERY, Progress
 from dhafnck_db.legacy.keys import Keys
 from dhafnck_db.legacy.layout import PUBLIC, Laid
 from dhafnck_db.legacy.literal import Row
 from dhafnck_db.legacy.literal import literal as sqlite_literal
+from dhafnck_db.legacy.plain import Field, add_functions
 from dhafnck_db.legacy.plan import Archive, Plan, Reject
-from dhafnck_db.legacy.rows import RowMaker
-from dhafnck_db.legacy.source import SourceTable, read_rows
+from dhafnck_db.legacy.rows import Fields, RowMaker
+from dhafnck_db.legacy.snapshot import Snapshot
+from dhafnck_db.legacy.source import (
+    SourceTable,
+    number_of,
+    read_rows,
+    read_span,
+    rows_to_look_at,
+)
 from dhafnck_db.privileges import ROLES
 
 
@@ -83,7 +92,7 @@ def require_room(connection: Connection, assessment: Assessment) -> None:
 
 def load(
     connection: Connection,
-    source: sqlite3.Connection,
+    snapshot: Snapshot,
     assessment: Assessment,
     keys: Keys,
     progress: Progress | None = None,
@@ -94,17 +103,19 @@ def load(
     """
     plan = assessment.plan
     import_id = _record(connection, plan)
-    for laid in assessment.tables:
-        if laid.plan.archive:
-            _create_archive(connection, laid, laid.plan.archive)
-            _fill_archive(connection, source, laid, laid.plan.archive, progress)
-        if laid.target is not None and laid.source.rows:
-            maker = RowMaker(laid, keys, plan.owner)
-            rows = _mapped_rows(source, laid, maker, progress)
-            copy_rows(connection, laid.target, maker.columns, rows)
-        if laid.plan.rejected:
-            _quarantine(connection, source, laid, plan, import_id)
-    copy_rows(connection, bookkeeping.id_map, ("table", "legacy_id", "id"), keys.ids())
+    with set_aside(connection, _targets(assessment), rows=plan.totals["rows"]):
+        for laid in assessment.tables:
+            if laid.plan.archive:
+                _create_archive(connection, laid, laid.plan.archive)
+                _fill_archive(connection, snapshot, laid, laid.plan.archive, progress)
+            if laid.target is not None and laid.source.rows:
+                maker = RowMaker(laid, keys, plan.owner)
+                rows = _mapped_rows(snapshot, laid, maker, progress)
+                copy_in(connection, laid.target, maker.columns, rows)
+            if laid.plan.rejected:
+                _quarantine(connection, snapshot.connection, laid, plan, import_id)
+        changed = _changed_ids(snapshot, assessment, keys)
+        copy_in(connection, bookkeeping.id_map, ("table", "legacy_id", "id"), changed)
     for target in _targets(assessment):
         counters = [
             one.plan.autoincrement or 0 for one in assessment.tables if one.target is target
@@ -165,42 +176,98 @@ def _create_archive(connection: Connection, laid: Laid, archive: Archive) -> Non
 
 def _fill_archive(
     connection: Connection,
-    source: sqlite3.Connection,
+    snapshot: Snapshot,
     laid: Laid,
     archive: Archive,
     progress: Progress | None,
 ) -> None:
     described = archived_columns(laid.plan, archive)
     fields = [(laid.source.position(name), write_as(kind)) for name, _, kind in described]
-    rows = (
-        [str(row[-1]), *(write(row[place]) for place, write in fields)]
-        for _, row in _kept_rows(source, laid, None if laid.plan.mapped else progress)
+    plain = laid.plain.archived if laid.plain else None
+    rows = _chunks(
+        snapshot,
+        laid,
+        plain,
+        lambda row: [str(row[-1]), *(write(row[place]) for place, write in fields)],
+        None if laid.plan.mapped else progress,
     )
     columns = [archive.rowid, *(name for _, name, _ in described)]
-    copy_rows(connection, archive_table(laid.plan, archive), columns, rows)
+    copy_in(connection, archive_table(laid.plan, archive), columns, rows)
 
 
 def _mapped_rows(
-    source: sqlite3.Connection, laid: Laid, maker: RowMaker, progress: Progress | None
-) -> Iterator[Sequence[str | None]]:
-    for position, row in _kept_rows(source, laid, progress):
+    snapshot: Snapshot, laid: Laid, maker: RowMaker, progress: Progress | None
+) -> Iterator[bytes]:
+    def make(row: Row) -> Fields:
         fields, faults = maker.make(row)
         if faults:
-            raise AssertionError(f"row {position} of {laid.plan.name} was not predicted: {faults}")
-        yield fields
+            number = number_of(row)
+            raise AssertionError(f"row {number} of {laid.plan.name} was not predicted: {faults}")
+        return fields
+
+    fields = None
+    if laid.plain is not None:
+        places = {one.column: one for one in laid.plain.fields}
+        fields = [places[name] for name in maker.columns]
+    return _chunks(snapshot, laid, fields, make, progress)
 
 
-def _kept_rows(
-    source: sqlite3.Connection, laid: Laid, progress: Progress | None
-) -> Iterator[tuple[int, Row]]:
+def _chunks(
+    snapshot: Snapshot,
+    laid: Laid,
+    fields: Sequence[Field] | None,
+    make: Callable[[Row], Sequence[str | None]],
+    progress: Progress | None,
+) -> Iterator[bytes]:
+    """Yield the rows that go in: plain batches as a whole where they can be, others row by row."""
     rejected = frozenset(laid.plan.rejected)
-    for position, row in enumerate(read_rows(source, laid.source)):
-        if progress and position % REPORTED_EVERY == 0:
-            progress(laid.plan.name, position, laid.source.rows)
-        if position not in rejected:
-            yield position, row
-    if progress:
-        progress(laid.plan.name, laid.source.rows, laid.source.rows)
+    done = 0
+
+    def written_out(rows: Iterable[Row]) -> Iterator[bytes]:
+        return written(make(row) for row in rows if number_of(row) not in rejected)
+
+    if progress is None:
+        progress = _silent
+    if not laid.batches:
+        yield from written_out(
+            reported(read_rows(snapshot.connection, laid.source), laid.source, progress)
+        )
+        return
+    with closing(snapshot.reader()) as reader:
+        add_functions(reader)
+        for batch in laid.batches:
+            if batch.plain and laid.plain is not None and fields is not None:
+                yield laid.plain.copied(reader, fields, batch)
+            else:
+                span = read_span(snapshot.connection, laid.source, batch.first, batch.last)
+                yield from written_out(span)
+            done += batch.rows
+            progress(laid.plan.name, done, laid.source.rows)
+
+
+def _silent(table: str, done: int, rows: int) -> None:
+    """Tell nobody."""
+
+
+def reported(rows: Iterable[Row], source: SourceTable, progress: Progress) -> Iterator[Row]:
+    """Yield the rows, and tell from time to time how many there were."""
+    for done, row in enumerate(rows, 1):
+        yield row
+        if done % REPORTED_EVERY == 0:
+            progress(source.name, done, source.rows)
+    progress(source.name, source.rows, source.rows)
+
+
+def _changed_ids(snapshot: Snapshot, assessment: Assessment, keys: Keys) -> Iterator[bytes]:
+    """Yield the rows of legacy.id_map: those of the plain batches, then those noted one by one."""
+    with closing(snapshot.reader()) as reader:
+        add_functions(reader)
+        for laid in assessment.tables:
+            if laid.plain is not None and laid.plain.changed_ids:
+                for batch in laid.batches:
+                    if batch.plain:
+                        yield from written(laid.plain.changed(reader, batch, "as_uuid"))
+    yield from written(keys.ids())
 
 
 def _quarantine(
@@ -209,14 +276,14 @@ def _quarantine(
     faults: dict[int, list[Reject]] = {}
     for reject in plan.rejects:
         if reject.table == laid.plan.name:
-            faults.setdefault(reject.position, []).append(reject)
+            faults.setdefault(reject.number, []).append(reject)
     rows = (
-        _quarantined(import_id, faults[position], laid.source, row)
-        for position, row in enumerate(read_rows(source, laid.source))
-        if position in faults
+        _quarantined(import_id, faults[number_of(row)], laid.source, row)
+        for row in rows_to_look_at(source, laid.source, laid.batches)
+        if number_of(row) in faults
     )
     columns = ("import_id", "table", "key", "column", "code", "reason", "row")
-    copy_rows(connection, bookkeeping.rejects, columns, rows)
+    copy_in(connection, bookkeeping.rejects, columns, written(rows))
 
 
 def _quarantined(

@@ -90,7 +90,7 @@ class TablePlan:
     derived: tuple[Derived, ...] = ()
     archive: Archive | None = None
     autoincrement: int | None = None
-    rejected: tuple[int, ...] = ()  # positions in the order of reading, ascending
+    rejected: tuple[int, ...] = ()  # numbers of rows, ascending
 
     @property
     def mapped(self) -> bool:
@@ -113,7 +113,7 @@ class Reject:
     value: str | None  # as a SQLite literal, shortened
     code: str
     reason: str
-    position: int = field(default=-1)
+    number: int  # of the row, as `source.read_rows` gives it
 
 
 @dataclass(frozen=True)
@@ -181,14 +181,14 @@ class Plan:
     def from_dict(cls, data: Mapping[str, Any]) -> Plan:
         """Return the plan that `to_dict` gave."""
         rejects = tuple(Reject(**entry) for entry in data["rejects"])
-        positions: dict[str, set[int]] = {}
+        numbers: dict[str, set[int]] = {}
         for reject in rejects:
-            positions.setdefault(reject.table, set()).add(reject.position)
+            numbers.setdefault(reject.table, set()).add(reject.number)
         return cls(
             source=Source(**data["source"]),
             owner=data["owner"],
             tables=tuple(
-                _table_from_dict(table, positions.get(table["name"], set()))
+                _table_from_dict(table, numbers.get(table["name"], set()))
                 for table in data["tables"]
             ),
             rejects=rejects,

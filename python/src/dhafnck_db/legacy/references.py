@@ -6,8 +6,9 @@ It never rejects a row, and never writes.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from dhafnck_db.legacy.batches import quoted
 from dhafnck_db.legacy.convert import Unfit, to_uuid
 from dhafnck_db.legacy.keys import Keys
 from dhafnck_db.legacy.layout import PUBLIC, Laid
@@ -15,7 +16,7 @@ from dhafnck_db.legacy.literal import Row, shown
 from dhafnck_db.legacy.mapping import LegacyMapping
 from dhafnck_db.legacy.plan import Warning
 from dhafnck_db.legacy.rows import row_key
-from dhafnck_db.legacy.source import read_rows
+from dhafnck_db.legacy.source import number_of, read_rows
 
 LISTED = 100  # values of a column; the rest is told as a number, so that the plan stays small
 
@@ -43,9 +44,9 @@ def _dangling(
     first: dict[str, tuple[str, str, int]] = {}
     beyond = 0
     row: Row
-    for place, row in enumerate(read_rows(connection, laid.source)):
+    for row in _candidates(connection, laid, column, keys.space(parent, ("id",))):
         value = row[position]
-        if value is None or place in rejected:
+        if number_of(row) in rejected:
             continue
         try:
             id_ = to_uuid(value)
@@ -73,3 +74,18 @@ def _dangling(
             )
         )
     return warnings
+
+
+def _candidates(
+    connection: sqlite3.Connection, laid: Laid, column: str, space: int
+) -> Iterator[Row]:
+    """Yield the rows whose value is not, as it is spelled, the key of a row referred to."""
+    if laid.source.rowid is None:
+        at = laid.source.position(column)
+        return (row for row in read_rows(connection, laid.source) if row[at] is not None)
+    value = f"s.{quoted(column)}"
+    doubtful = (
+        f"{value} IS NOT NULL AND NOT EXISTS "
+        f"(SELECT 1 FROM scratch.keys k WHERE k.space = {space} AND k.key = {value})"
+    )
+    return read_rows(connection, laid.source, doubtful)

@@ -13,18 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
-from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy import Connection, Table, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from dhafnck_db.bookkeeping import imports
 from dhafnck_db.errors import SourceError, TargetError, VerificationError
 from dhafnck_db.legacy.assess import Assessment, assess_snapshot
+from dhafnck_db.legacy.batches import Batch
 from dhafnck_db.legacy.comparison import Comparison
 from dhafnck_db.legacy.judge import Progress
 from dhafnck_db.legacy.keys import Keys
 from dhafnck_db.legacy.load import load, lock, require_room
 from dhafnck_db.legacy.mapping import load_mapping
 from dhafnck_db.legacy.plan import OWNERLESS, Plan, RejectsFoundError
+from dhafnck_db.legacy.prove import is_proven
 from dhafnck_db.legacy.snapshot import WAIT, Snapshot, open_snapshot
 from dhafnck_db.legacy.verify import verify
 from dhafnck_db.models import Base
@@ -75,8 +77,8 @@ def assess(path: Path, *, owner: str | None, wait: float = WAIT) -> Plan:
     Raises:
         SourceError: the file cannot be read.
     """
-    with open_snapshot(path, wait=wait) as snapshot, Keys() as keys:
-        return _assess(snapshot, keys, owner, None).plan
+    with open_snapshot(path, wait=wait) as snapshot:
+        return _assess(snapshot, Keys(snapshot.connection), owner, None).plan
 
 
 def import_file(
@@ -105,7 +107,7 @@ def import_file(
     with ExitStack() as stack:
         with _timed(seconds, "snapshot"):
             snapshot = stack.enter_context(open_snapshot(path, wait=wait))
-            keys = stack.enter_context(Keys())
+            keys = Keys(snapshot.connection)
         with _explained(), connection.begin():
             if known := _known_import(connection, snapshot):
                 return ImportResult(known, changed=False, verified=None, seconds=seconds)
@@ -124,11 +126,9 @@ def import_file(
                 return ImportResult(known, changed=False, verified=None, seconds=seconds)
             require_room(connection, assessment)
             with _timed(seconds, "load"):
-                load(connection, snapshot.connection, assessment, keys, progress)
+                load(connection, snapshot, assessment, keys, progress)
             with _timed(seconds, "verify"):
-                verify(
-                    connection, snapshot.connection, assessment.plan, Base.metadata
-                ).require_equal()
+                _verify(connection, snapshot, assessment).require_equal()
     return ImportResult(assessment.plan, changed=True, verified=True, seconds=seconds)
 
 
@@ -171,6 +171,19 @@ def _assess(
         owner=owner,
         progress=progress,
     )
+
+
+def _verify(connection: Connection, snapshot: Snapshot, assessment: Assessment) -> Comparison:
+    """Compare what was just loaded with the file: batches as a whole, other rows one by one."""
+    by_name = {laid.plan.name: laid for laid in assessment.tables}
+
+    def proven(name: str, target: Table) -> tuple[Batch, ...]:
+        laid, owner = by_name[name], assessment.plan.owner
+        if is_proven(connection, snapshot, laid, target, Base.metadata, owner):
+            return laid.batches
+        return ()
+
+    return verify(connection, snapshot.connection, assessment.plan, Base.metadata, proven=proven)
 
 
 def _require_owner(plan: Plan) -> None:

@@ -21,6 +21,10 @@ from dhafnck_db.errors import SourceError
 MAGIC = b"SQLite format 3\x00"
 WAIT = 10.0  # seconds that a lock is waited for, and that a file may go on changing
 CHUNK = 1 << 20
+COPY, SCRATCH = "snapshot.db", "scratch.db"
+LONGEST = 16 << 20  # bytes
+LONE = "surrogateescape"  # what becomes of bytes that are no UTF-8
+CACHE = 4096  # KiB of pages that a connection keeps
 # What SQLite keeps beside a file: commits not yet in it, or what undoes half a commit.
 SIDECARS = ("-wal", "-journal")
 
@@ -33,7 +37,22 @@ class Snapshot:
     sha256: str
     bytes: int
     changing: bool  # somebody wrote to the file all the while
-    connection: sqlite3.Connection
+    connection: sqlite3.Connection  # with the empty database `scratch` attached, for notes
+    directory: Path  # of the copy; private, and removed with it
+
+    def reader(self) -> sqlite3.Connection:
+        """Open another connection for reading, with `scratch` attached; text comes as bytes.
+
+        For use by any one thread at a time. No value or row longer than LONGEST bytes can be read.
+        """
+        reader = open_read_only(self.directory / COPY)
+        reader.text_factory = bytes
+        reader.execute("PRAGMA trusted_schema = OFF")
+        reader.execute(f"PRAGMA cache_size = -{CACHE}")
+        _attach_scratch(reader, self.directory, "ro")
+        reader.execute(f"PRAGMA scratch.cache_size = -{CACHE}")
+        reader.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
+        return reader
 
 
 @dataclass(frozen=True)
@@ -57,7 +76,7 @@ def open_snapshot(path: Path, *, wait: float = WAIT) -> Iterator[Snapshot]:
     before = _state(path)
     deadline = time.monotonic() + wait
     with tempfile.TemporaryDirectory(prefix="dhafnck-db-") as directory:  # mode 0700
-        copy = Path(directory) / "snapshot.db"
+        copy = Path(directory) / COPY
         while True:
             consistent = _copy(path, copy, wait)
             after = _state(path)
@@ -71,7 +90,10 @@ def open_snapshot(path: Path, *, wait: float = WAIT) -> Iterator[Snapshot]:
                 break
             before = after
         with closing(_opened(copy, path)) as connection:
-            yield Snapshot(path, after.sha256, after.bytes, after != before, connection)
+            _attach_scratch(connection, Path(directory), "rwc")
+            yield Snapshot(
+                path, after.sha256, after.bytes, after != before, connection, Path(directory)
+            )
 
 
 def open_read_only(
@@ -82,13 +104,20 @@ def open_read_only(
     Never creates a file. An immutable file is read without a lock, and its log is ignored.
     """
     uri = path.absolute().as_uri() + ("?immutable=1" if immutable else "?mode=ro")
-    connection = sqlite3.connect(uri, uri=True, timeout=wait, isolation_level=None)
+    connection = sqlite3.connect(
+        uri, uri=True, timeout=wait, isolation_level=None, check_same_thread=False
+    )
     connection.text_factory = _text
     return connection
 
 
+def _attach_scratch(connection: sqlite3.Connection, directory: Path, mode: str) -> None:
+    uri = (directory / SCRATCH).absolute().as_uri() + f"?mode={mode}"
+    connection.execute("ATTACH DATABASE ? AS scratch", (uri,))
+
+
 def _text(value: bytes) -> str:
-    return value.decode("utf-8", "surrogateescape")
+    return value.decode("utf-8", LONE)
 
 
 def _state(path: Path) -> _State:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,10 +26,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 
 from dhafnck_db.errors import SourceError
+from dhafnck_db.legacy.batches import Batch, quoted
 from dhafnck_db.legacy.literal import Row, escaped, is_clean
 from dhafnck_db.legacy.plan import Unplaced
 
 TYPES = ("integer", "real", "text", "blob", "null")
+STORED = {int: "integer", float: "real", str: "text", bytes: "blob", type(None): "null"}
 COUNTED_AT_ONCE = 100  # columns; SQLite takes at most 2000 expressions in a query
 FETCHED_AT_ONCE = 100
 _DIALECT = sqlite.dialect()
@@ -62,7 +64,6 @@ class SourceTable:
     name: str
     columns: tuple[Column, ...]
     rows: int
-    types: Mapping[str, Mapping[str, int]]  # by column, then storage class
     rowid: str | None  # the name under which the number of a row can be read
     autoincrement: int | None
 
@@ -105,23 +106,57 @@ def read_tables(connection: sqlite3.Connection) -> tuple[SourceTable, ...]:
     return tables
 
 
-def read_rows(connection: sqlite3.Connection, found: SourceTable) -> Iterator[Row]:
+def read_rows(
+    connection: sqlite3.Connection, found: SourceTable, where: str | None = None
+) -> Iterator[Row]:
     """Yield the rows, always in the same order. Read-only; memory holds a few rows.
 
     Each row is the values in the order of the columns, then the row's number: SQLite's own where
     the table has one that can be read, else its position.
+
+    Args:
+        connection: the snapshot.
+        found: the table.
+        where: a condition in SQL on the table `s`; for a table whose number can be read.
     """
     cursor = connection.cursor()
     cursor.arraysize = FETCHED_AT_ONCE
-    wanted: list[ColumnElement[object]] = [column(c.name) for c in found.columns]
+    wanted = [f"s.{quoted(c.name)}" for c in found.columns]
     if found.rowid:
-        wanted.append(literal_column(found.rowid))
-    cursor.execute(_sql(select(*wanted).select_from(_table(found.name))))
+        wanted.append(f"s.{found.rowid}")
+    condition = f" WHERE {where}" if where else ""
+    cursor.execute(f"SELECT {', '.join(wanted)} FROM main.{quoted(found.name)} s{condition}")
     if found.rowid:
         yield from cursor
     else:
         for position, row in enumerate(cursor):
             yield (*row, position)
+
+
+def read_span(
+    connection: sqlite3.Connection, found: SourceTable, first: int, last: int
+) -> Iterator[Row]:
+    """Yield the rows from number `first` to `last`, of a table whose number can be read."""
+    yield from read_rows(connection, found, f"s.{found.rowid} BETWEEN {first} AND {last}")
+
+
+def rows_to_look_at(
+    connection: sqlite3.Connection, found: SourceTable, batches: Sequence[Batch]
+) -> Iterator[Row]:
+    """Yield the rows that are in no plain batch; all of them where there are no batches."""
+    if not batches:
+        yield from read_rows(connection, found)
+    for batch in batches:
+        if not batch.plain:
+            yield from read_span(connection, found, batch.first, batch.last)
+
+
+def number_of(row: Row) -> int:
+    """Return the number of a row that `read_rows` gave."""
+    number = row[-1]
+    if not isinstance(number, int):
+        raise TypeError(number)
+    return number
 
 
 def read_unplaced(connection: sqlite3.Connection) -> tuple[Unplaced, ...]:
@@ -202,24 +237,53 @@ def _read_table(connection: sqlite3.Connection, name: str, counter: int | None) 
             )
         except sqlite3.OperationalError:
             rowid = None  # WITHOUT ROWID
+    (rows,) = connection.execute(_sql(select(func.count()).select_from(_table(name)))).fetchone()
+    return SourceTable(name, columns, rows, rowid, counter)
+
+
+def histogram(
+    connection: sqlite3.Connection, found: SourceTable, names: Sequence[str]
+) -> dict[str, dict[str, int]]:
+    """Return how many values each storage class has, by column. Read-only."""
     types: dict[str, dict[str, int]] = {}
-    rows = 0
-    for start in range(0, len(columns), COUNTED_AT_ONCE):
-        part = columns[start : start + COUNTED_AT_ONCE]
-        rows, *counts = connection.execute(_sql(_histogram(part, _table(name)))).fetchone()
-        for i, c in enumerate(part):
-            stored = zip(TYPES, counts[i * len(TYPES) : (i + 1) * len(TYPES)], strict=True)
-            types[c.name] = {kind: count for kind, count in stored if count}
-    return SourceTable(name, columns, rows, types, rowid, counter)
+    source = _table(found.name)
+    for start in range(0, len(names), COUNTED_AT_ONCE):
+        part = names[start : start + COUNTED_AT_ONCE]
+        first = [
+            select(func.typeof(column(name)))
+            .select_from(source)
+            .where(column(name).is_not(None))
+            .limit(1)
+            .scalar_subquery()
+            for name in part
+        ]
+        likely = connection.execute(_sql(select(*first))).fetchone()
+        counts = connection.execute(_sql(_tally(part, likely, source))).fetchone()
+        for place, (name, kind) in enumerate(zip(part, likely, strict=True)):
+            some, same = counts[2 * place], counts[2 * place + 1] or 0
+            counted = {"null": found.rows - some}
+            if kind is not None:
+                counted[kind] = same
+            if same != some:
+                statement = select(*(_sum(name, kind) for kind in TYPES)).select_from(source)
+                whole = connection.execute(_sql(statement)).fetchone()
+                counted = dict(zip(TYPES, whole, strict=True))
+            types[name] = {kind: counted[kind] for kind in TYPES if counted.get(kind)}
+    return types
 
 
-def _histogram(columns: tuple[Column, ...], source: FromClause) -> Select[*tuple[Any, ...]]:
-    counts = [
-        func.sum(func.typeof(column(c.name)) == literal_column(f"'{kind}'"))
-        for c in columns
-        for kind in TYPES
-    ]
-    return select(func.count(), *counts).select_from(source)
+def _tally(
+    names: Sequence[str], likely: Sequence[str | None], source: FromClause
+) -> Select[*tuple[Any, ...]]:
+    """Count the values of each column, and those of the storage class that its first one has."""
+    counts: list[ColumnElement[Any]] = []
+    for name, kind in zip(names, likely, strict=True):
+        counts += [func.count(column(name)), _sum(name, kind or "null")]
+    return select(*counts).select_from(source)
+
+
+def _sum(name: str, kind: str) -> ColumnElement[Any]:
+    return func.sum(func.typeof(column(name)) == literal_column(f"'{kind}'"))
 
 
 def _require_whole_utf16(connection: sqlite3.Connection, found: SourceTable) -> None:

@@ -1,0 +1,277 @@
+"""Rows that PostgreSQL reads as the file spells them: recognised, written and read back in batches.
+
+SQLite joins the rows of a batch to one string, and all that is asked of it is asked of the string.
+It never converts a value, and never says that one does not fit: a batch that is not plain goes
+row by row.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dhafnck_db.legacy.batches import Batch, Rows, scan
+from dhafnck_db.legacy.compare import same_uuid
+from dhafnck_db.legacy.convert import to_uuid
+from dhafnck_db.legacy.spelling import (
+    FIELD,
+    NULL,
+    ROW,
+    are_exact_json,
+    are_texts,
+    are_times,
+    are_uuids,
+)
+
+# SQL of a column's storage class; to compare with the least text and blob spares many calls.
+IS = {
+    "text": "({c} >= '' AND {c} < x'')",
+    "blob": "{c} >= x''",
+    "integer": "typeof({c}) = 'integer'",
+    "real": "typeof({c}) = 'real'",
+}
+# How COPY writes what it escapes, in this order.
+_WRITTEN = (
+    (b"\\", b"\\\\"),
+    (b"\n", b"\\n"),
+    (b"\r", b"\\r"),
+    (b"\t", b"\\t"),
+    (b"\b", b"\\b"),
+    (b"\v", b"\\v"),
+    (b"\f", b"\\f"),
+    (ROW, b"\n"),
+)
+SPELLINGS = ("uuid", "time", "text", "json")
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a table of the target, and how it comes about."""
+
+    column: str
+    copied: str  # SQLite: what COPY is given
+    expected: str  # SQLite: what COPY gives back
+    asked: str = "{c}"  # PostgreSQL: what COPY is asked for, of the column {c}
+    json: bool = False
+
+
+@dataclass(frozen=True)
+class Check:
+    """What has to hold for the values of a column of the file."""
+
+    name: str
+    column: str  # as SQL spells it
+    stored: str  # the storage class of plain values
+    holds: str  # SQL
+    spelling: str  # one of SPELLINGS; "" where `holds` says everything
+    nullable: bool
+
+
+@dataclass(frozen=True)
+class Division:
+    """A part of a table in batches, and how many NULLs the plain ones have, by column."""
+
+    batches: list[Batch]
+    nulls: dict[str, int]
+
+
+@dataclass(frozen=True)
+class PlainTable:
+    """What is asked of SQLite for one legacy table."""
+
+    rows: Rows
+    parameters: Mapping[str, object]
+    fields: tuple[Field, ...]  # of the models
+    archived: tuple[Field, ...] | None  # of the archive; None where values have to be written out
+    checks: tuple[Check, ...]
+    conditions: tuple[str, ...]
+    sources: Mapping[str, str]  # target column: SQL of the column that it has the values of
+    note: tuple[str, str] | None = None  # SQL of the id and the owner, for tables referred to
+    changed_ids: Mapping[str, str] = field(default_factory=dict)  # table of ids: SQL of the number
+
+    def divide(self, reader: sqlite3.Connection, low: int, high: int) -> Division:
+        """Return the rows from number `low` to `high` in batches, each found plain or not."""
+        kinds = {kind: self._columns(kind) for kind in SPELLINGS}
+        nullable = [check for check in self.checks if check.nullable]
+        selected = ", ".join(
+            [
+                "count(*)",
+                f"total({self._plain()})",
+                *(f"count({check.column})" for check in nullable),
+                *(_joined([check]) for check in kinds["uuid"]),
+                *(
+                    f"group_concat(substr({check.column}, {part}), {_blob(ROW)})"
+                    for check in kinds["time"]
+                    for part in ("1, 19", "20")
+                ),
+                *(_joined(kinds[kind]) for kind in ("text", "json") if kinds[kind]),
+            ]
+        )
+        division = Division([], {check.name: 0 for check in nullable})
+        for first, last, found in scan(reader, self.rows, selected, self.parameters, low, high):
+            if found is None:
+                division.batches.append(Batch(first, last, 1, plain=False))
+                continue
+            answers: Iterator[Any] = iter(found)
+            rows, holding = next(answers), next(answers)
+            counts = {check.name: next(answers) for check in nullable}
+            plain = holding == rows and self._spelled(answers, kinds, rows, counts)
+            division.batches.append(Batch(first, last, rows, plain))
+            if plain:
+                for name, count in counts.items():
+                    division.nulls[name] += rows - count
+        return division
+
+    def _plain(self) -> str:
+        holding = [
+            f"({check.column} IS NULL OR {check.holds})" if check.nullable else check.holds
+            for check in self.checks
+            if check.holds
+        ]
+        return " AND ".join([*holding, *self.conditions]) or "1"
+
+    def _columns(self, kind: str) -> list[Check]:
+        return [check for check in self.checks if check.spelling == kind]
+
+    def _spelled(
+        self,
+        answers: Iterator[Any],
+        kinds: Mapping[str, list[Check]],
+        rows: int,
+        counts: Mapping[str, int],
+    ) -> bool:
+        for check in kinds["uuid"]:
+            joined, count = next(answers), counts.get(check.name, rows)
+            if count and not are_uuids(joined, count):
+                return False
+        for check in kinds["time"]:
+            heads, tails, count = next(answers), next(answers), counts.get(check.name, rows)
+            if count and not are_times(heads, tails, count):
+                return False
+        for kind in ("text", "json"):
+            if not kinds[kind]:
+                continue
+            joined = next(answers)
+            nulls = sum(rows - counts.get(check.name, rows) for check in kinds[kind])
+            if joined is None or not are_texts(
+                joined, rows=rows, fields=len(kinds[kind]), nulls=nulls
+            ):
+                return False
+            if kind == "json" and not are_exact_json(joined, rows * len(kinds[kind])):
+                return False
+        return True
+
+    def copied(self, reader: sqlite3.Connection, fields: Sequence[Field], batch: Batch) -> bytes:
+        """Return the rows of a plain batch as COPY reads them, with FIELD and NULL."""
+        joined = self._ask(reader, _row(_or_null(field.copied) for field in fields), batch)
+        escaped = joined.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+        return escaped.replace(ROW, b"\n") + b"\n"
+
+    def expected(self, reader: sqlite3.Connection, fields: Sequence[Field], batch: Batch) -> bytes:
+        """Return the rows of a plain batch as COPY gives them back, joined by a line feed."""
+        joined = self._ask(reader, _row(_or_null(field.expected) for field in fields), batch)
+        for raw, written in _WRITTEN:
+            joined = joined.replace(raw, written)
+        return joined
+
+    def expected_json(
+        self, reader: sqlite3.Connection, fields: Sequence[Field], batch: Batch
+    ) -> bytes:
+        """Return the JSON of the rows of a plain batch, joined by ROW and FIELD."""
+        return self._ask(reader, _row(_or_null(field.expected) for field in fields), batch)
+
+    def changed(
+        self, reader: sqlite3.Connection, batch: Batch, uuid_of: str
+    ) -> Iterator[tuple[str, str, str]]:
+        """Yield table, legacy id and UUID, as text, of each id of a plain batch that changes.
+
+        `uuid_of` is the function of SQL to make it with.
+        """
+        for table, number in self.changed_ids.items():
+            statement = f"SELECT {number}, {uuid_of}({number}) {self.rows.within}"
+            for legacy, id_ in reader.execute(statement, self._bounds(batch)):
+                yield table, str(legacy), id_.decode()
+
+    def take_note(self, connection: sqlite3.Connection, batches: Sequence[Batch]) -> None:
+        """Add the rows of the plain batches to the notes, where others refer to them."""
+        if self.note is None:
+            return
+        id_, owner = self.note
+        for first, last in _runs(batches):
+            connection.execute(
+                f"INSERT INTO scratch.keys SELECT :space, {id_}, NULL, {owner} {self.rows.within} "
+                "ORDER BY 2",
+                {**self.parameters, "first": first, "last": last},
+            )
+
+    def number_of(
+        self, connection: sqlite3.Connection, columns: Sequence[str], values: Sequence[str]
+    ) -> int | None:
+        """Return the number of the row that has these values as they are, or None. Read-only."""
+        if not all(column in self.sources for column in columns):
+            return None
+        wanted = " AND ".join(f"{self.sources[column]} = ?" for column in columns)
+        found = connection.execute(
+            f"SELECT s.{self.rows.number} FROM {self.rows.table} s WHERE {wanted}", tuple(values)
+        ).fetchone()
+        return found and int(found[0])
+
+    def _bounds(self, batch: Batch) -> dict[str, object]:
+        return {**self.parameters, "first": batch.first, "last": batch.last}
+
+    def _ask(self, reader: sqlite3.Connection, row: str, batch: Batch) -> bytes:
+        statement = f"SELECT group_concat({row}, {_blob(ROW)}) {self.rows.within}"
+        answer: bytes = reader.execute(statement, self._bounds(batch)).fetchone()[0]
+        return answer
+
+
+def add_functions(reader: sqlite3.Connection) -> None:
+    """Give a reader the functions that the fields of a plain table use."""
+    for name, function in (
+        ("as_uuid", lambda value: to_uuid(int(value))),
+        ("same_uuid", lambda value: same_uuid(int(value))),
+        ("as_double", lambda value: None if value is None else repr(value)),
+        ("bits", lambda value: None if value is None else struct.pack(">d", value).hex()),
+    ):
+        reader.create_function(name, 1, function, deterministic=True)
+
+
+def _runs(batches: Sequence[Batch]) -> Iterator[tuple[int, int]]:
+    """Yield first and last number of each run of plain batches."""
+    first = None
+    for batch, following in zip(batches, [*batches[1:], None], strict=True):
+        if not batch.plain:
+            continue
+        first = batch.first if first is None else first
+        if following is None or not following.plain:
+            yield first, batch.last
+            first = None
+
+
+def _joined(checks: Sequence[Check]) -> str:
+    """Return SQL of the rows of some columns, joined; NULL is left out of a single UUID column."""
+    if len(checks) == 1 and checks[0].spelling == "uuid":
+        return f"group_concat({checks[0].column}, {_blob(ROW)})"
+    columns = (_or_null(check.column) if check.nullable else check.column for check in checks)
+    return f"group_concat({_row(columns)}, {_blob(ROW)})"
+
+
+def _row(values: Iterable[str]) -> str:
+    """Return SQL of the values of a row, joined; as a balanced tree, which copies least."""
+    parts = list(values)
+    while len(parts) > 1:
+        pairs = zip(parts[::2], parts[1::2], strict=False)
+        joined = [f"({left} || {_blob(FIELD)} || {right})" for left, right in pairs]
+        parts = joined + parts[len(parts) - len(parts) % 2 :]
+    return parts[0]
+
+
+def _or_null(value: str) -> str:
+    return f"coalesce({value}, {_blob(NULL)})"
+
+
+def _blob(separator: bytes) -> str:
+    return f"x'{separator.hex()}'"

@@ -1,0 +1,167 @@
+"""Whole batches of what was loaded, read back in the order of loading and compared with the file.
+
+It only ever says that a table is proven: what it cannot prove is compared row by row elsewhere,
+which also finds what differs. It never writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import NamedTuple
+
+from psycopg2 import sql
+from sqlalchemy import Connection, MetaData, Table, func, literal, select
+
+from dhafnck_db.legacy.ahead import ahead
+from dhafnck_db.legacy.batches import Batch
+from dhafnck_db.legacy.layout import PUBLIC, Laid
+from dhafnck_db.legacy.plain import Field, PlainTable, add_functions
+from dhafnck_db.legacy.snapshot import Snapshot
+from dhafnck_db.legacy.spelling import FIELD, NULL, ROW, same_json
+
+# One process reads the table from its first page to its last, as the rows were appended.
+SETTINGS = {"synchronize_seqscans": "off", "max_parallel_workers_per_gather": "0"}
+_JSON_FOLLOWS = FIELD + ROW + FIELD
+
+
+class Expected(NamedTuple):
+    """What a batch has to be; the bytes are None where its rows are looked at elsewhere."""
+
+    rows: int
+    texts: bytes | None = None
+    json: bytes | None = None
+
+
+def is_proven(
+    connection: Connection,
+    snapshot: Snapshot,
+    laid: Laid,
+    target: Table,
+    models: MetaData,
+    owner: str | None,
+) -> bool:
+    """Whether the plain batches of a legacy table stand in the target as the file has them.
+
+    Runs in the transaction of the load. The rows of other batches are counted, not looked at.
+    """
+    plain = laid.plain
+    fields = plain and (plain.archived if laid.target is not target else plain.fields)
+    if plain is None or not fields:
+        return False
+    owners = {derived.column for derived in laid.plan.derived if derived.kind == "owner"}
+    compared = [field for field in fields if field.column not in owners]
+    for setting, value in SETTINGS.items():
+        connection.execute(select(func.set_config(setting, value, True)))
+    rejected = frozenset(laid.plan.rejected)
+    with ahead(_expected(snapshot, plain, compared, laid.batches, rejected)) as expected:
+        lines = _Lines(expected)
+        with closing(connection.connection.cursor()) as cursor:
+            cursor.copy_expert(_question(target, compared), lines)
+        proven = lines.all_equal()
+    if laid.target is not target:
+        return proven
+    return proven and _owners_agree(connection, laid, target, models, owner)
+
+
+def _expected(
+    snapshot: Snapshot,
+    plain: PlainTable,
+    fields: Sequence[Field],
+    batches: Sequence[Batch],
+    rejected: frozenset[int],
+) -> Iterator[Expected]:
+    texts = [field for field in fields if not field.json]
+    documents = [field for field in fields if field.json]
+    with closing(snapshot.reader()) as reader:
+        add_functions(reader)
+        for batch in batches:
+            if batch.plain:
+                json = plain.expected_json(reader, documents, batch) if documents else b""
+                yield Expected(batch.rows, plain.expected(reader, texts, batch), json)
+            else:
+                lost = sum(batch.first <= number <= batch.last for number in rejected)
+                yield Expected(batch.rows - lost)
+
+
+def _question(target: Table, fields: Sequence[Field]) -> sql.Composable:
+    """Return what COPY is asked: the fields, and after a mark those that are JSON."""
+
+    def asked(json: bool) -> list[sql.Composable]:
+        return [
+            sql.SQL(field.asked.replace("{c}", "{}")).format(sql.Identifier(field.column))
+            for field in fields
+            if field.json is json
+        ]
+
+    documents = asked(True)
+    mark = [sql.Literal(ROW.decode())] if documents else []
+    selected = sql.SQL(", ").join([*asked(False), *mark, *documents])
+    return sql.SQL("COPY (SELECT {} FROM ONLY {}) TO STDOUT WITH (DELIMITER {}, NULL {})").format(
+        selected,
+        sql.Identifier(target.schema or PUBLIC, target.name),
+        sql.Literal(FIELD.decode()),
+        sql.Literal(NULL.decode()),
+    )
+
+
+class _Lines:
+    """What psycopg2 writes the rows to; compares each batch as soon as it is there."""
+
+    def __init__(self, expected: Iterator[Expected]) -> None:
+        self._expected = expected
+        self._rows: list[bytes] = []
+        self._wanted = next(expected, None)
+        self._equal = True
+
+    def write(self, row: bytes) -> None:
+        self._rows.append(row)
+        self._compare()
+
+    def all_equal(self) -> bool:
+        """Whether every batch was there as expected, and nothing else."""
+        self._compare()
+        return self._equal and self._wanted is None and not self._rows
+
+    def _compare(self) -> None:
+        while self._wanted is not None and len(self._rows) >= self._wanted.rows:
+            if self._equal and self._wanted.texts is not None:
+                self._equal = _is_same(self._rows, self._wanted)
+            self._rows.clear()
+            self._wanted = next(self._expected, None)
+        if not self._equal or self._wanted is None:
+            del self._rows[1:]  # one is enough to tell that there are too many
+
+
+def _is_same(rows: Sequence[bytes], wanted: Expected) -> bool:
+    if not wanted.json:
+        return b"".join(rows) == (wanted.texts or b"") + b"\n"
+    parts = [row.partition(_JSON_FOLLOWS) for row in rows]
+    if b"\n".join([texts for texts, _, _ in parts]) != wanted.texts:
+        return False
+    # COPY ends a row with a line feed and writes a backslash twice; JSON has no other to escape.
+    json = ROW.join([json[:-1] for _, _, json in parts]).replace(b"\\\\", b"\\")
+    return same_json(wanted.json, json)
+
+
+def _owners_agree(
+    connection: Connection, laid: Laid, target: Table, models: MetaData, owner: str | None
+) -> bool:
+    """Whether every row belongs to whom the row that it refers to belongs, asked of the server."""
+    places = {c.name: c.to.column for c in laid.plan.columns if c.to and c.to.schema == PUBLIC}
+    for derived in laid.plan.derived:
+        if derived.kind != "owner":
+            continue
+        column, given = target.c[derived.column], literal(owner)
+        wrong = select(func.count()).select_from(target).where(column.is_distinct_from(given))
+        if derived.parent is not None:
+            if derived.sources[0] not in places:
+                return False
+            parent = models.tables[derived.parent].alias()
+            wanted = func.coalesce(parent.c[derived.column], given)
+            reference = target.c[places[derived.sources[0]]]
+            both = target.outerjoin(parent, parent.c.id == reference)
+            wrong = select(func.count()).select_from(both).where(column.is_distinct_from(wanted))
+        if connection.scalar(wrong):
+            return False
+    return True
