@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import OWNER, PASSWORD, Server, copy_of
@@ -63,7 +64,7 @@ class Place:
     def imports(self) -> list[tuple[int]]:
         return execute(self.database, "SELECT count(*)::int FROM legacy.imports")
 
-    def play(self, *options: str, playbook: str = "migrate", **variables: object) -> Ended:
+    def play(self, *options: str, playbook: str = "migrate", **variables: Any) -> Ended:
         """Run a playbook from the folder of the env file, where an application would stand."""
         given = {
             "dev_state": str(self.folder / "state"),
@@ -220,7 +221,7 @@ def test_refused_file_is_explained_and_the_env_file_stays(other: Place) -> None:
 
 def test_quarantine_is_done_with_a_warning_and_switches(other: Place) -> None:
     spoil(other)
-    wanted = {
+    wanted: dict[str, Any] = {
         "sqlite_import_file": str(other.folder / "old.db"),
         "sqlite_import_quarantine": True,
         "sqlite_import_report": str(other.folder / "report.html"),

@@ -47,27 +47,26 @@ def keep(path: Path, folder: Path, *, wait: float = WAIT) -> Kept:
         SourceError: the file cannot be read, the folder takes no copy, or a copy of that name
             holds something else by now.
     """
+    with open_snapshot(path, wait=wait) as snapshot:
+        return keep_snapshot(snapshot, folder)
+
+
+def keep_snapshot(snapshot: Snapshot, folder: Path) -> Kept:
+    """Keep what a snapshot was made of: as `keep`, for a run that has the file open already."""
     try:
-        with open_snapshot(path, wait=wait) as snapshot:
-            return keep_snapshot(snapshot, folder)
+        return _keep(snapshot, folder)
     except (OSError, sqlite3.OperationalError) as failure:
         named = getattr(failure, "filename", None)
         said = getattr(failure, "strerror", None) or str(failure)
         raise SourceError(
             "keep-failed",
-            f"no copy of {path} can be kept in {folder}; nothing was imported",
+            f"no copy of {snapshot.path} can be kept in {folder}; nothing was imported",
             cause=f"{said}: {named}" if named else said,
             help="make room, or name another folder with --keep",
         ) from None
 
 
-def keep_snapshot(snapshot: Snapshot, folder: Path) -> Kept:
-    """Keep what a snapshot was made of; as `keep`, without reading the file another time over.
-
-    Raises:
-        OSError, sqlite3.OperationalError: the folder takes no copy.
-        SourceError: a copy of that name holds something else by now.
-    """
+def _keep(snapshot: Snapshot, folder: Path) -> Kept:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     kept = _find(snapshot, folder, snapshot.sha256)
     if kept is None:
