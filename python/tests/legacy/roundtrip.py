@@ -9,7 +9,6 @@ import struct
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -20,14 +19,9 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
+from legacy.sqlite_rows import Exact, ExactRow, Rows, counters, exact, opened, read, table_names
+
 NAMESPACE = uuid.UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")  # DNS
-# What a value is, with its class: 1, 1.0, '1' and X'31' are four values, 0.0 and -0.0 two.
-Exact = tuple[str, Any] | None
-Rows = list[tuple[Exact, ...]]
-
-
-class Text(bytes):
-    """The bytes of a text, as the file holds them."""
 
 
 def differences(file: Path, connection: Connection, plan: Mapping[str, Any]) -> list[str]:
@@ -38,10 +32,8 @@ def differences(file: Path, connection: Connection, plan: Mapping[str, Any]) -> 
         connection: the database after the import, read as its owner. Read-only.
         plan: the result of the import as JSON-ready values.
     """
-    with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as source:
-        source.text_factory = Text
-        with connection.cursor() as cursor:
-            cursor.execute("SET timezone = 'UTC'")
+    with opened(file) as source, connection.cursor() as cursor:
+        cursor.execute("SET timezone = 'UTC'")
         return list(_differences(source, connection, plan))
 
 
@@ -49,91 +41,30 @@ def _differences(
     source: sqlite3.Connection, connection: Connection, plan: Mapping[str, Any]
 ) -> Iterator[str]:
     planned = {table["name"]: table for table in plan["tables"]}
-    counters = _counters(source)
+    given = counters(source)
     arrived: Counter[str] = Counter()
-    for name in _tables(source):
+    for name in table_names(source):
         if name not in planned:
             yield f"{name!r} is not in the plan"
             continue
-        columns, rows, numbers = _read(source, name)
-        rejected = _rejected(connection, name, columns)
-        kept = Counter(rows) - Counter(rejected)
-        if kept.total() + len(rejected) != len(rows):
+        table = read(source, name)
+        rejected = _rejected(connection, name, table.columns)
+        kept = Counter(table.rows) - Counter(rejected)
+        if kept.total() + len(rejected) != len(table.rows):
             yield f"{name!r}: a row of legacy.rejects is not in the file"
         if planned[name]["to"].startswith("public."):
             arrived[planned[name]["to"]] += kept.total()
-            yield from _mapped(connection, planned[name], columns, kept)
+            yield from _mapped(connection, planned[name], table.columns, kept)
         if planned[name]["archive"]:
-            numbered = dict(zip(numbers, rows, strict=True)) if numbers else None
-            yield from _archived(connection, planned[name], columns, kept, numbered)
+            yield from _archived(connection, planned[name], table, kept)
         elif not planned[name]["to"].startswith("public."):
             yield f"{name!r} is nowhere"
-        if planned[name]["autoincrement"] != counters.get(name):
-            yield f"{name!r}: the counter {counters.get(name)} is not in the plan"
-        yield from _next_id(connection, planned[name], counters.get(name) or 0)
+        if planned[name]["autoincrement"] != given.get(name):
+            yield f"{name!r}: the counter {given.get(name)} is not in the plan"
+        yield from _next_id(connection, planned[name], given.get(name) or 0)
     for to, count in arrived.items():
         if (found := len(_fetch(connection, "SELECT 1 FROM {}", to.split(".", 1)))) != count:
             yield f"{to}: {found} rows, {count} were to go in"
-
-
-def _tables(source: sqlite3.Connection) -> list[str]:
-    names = source.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY name")
-    return [
-        name.decode()
-        for name, made in names
-        if not name.startswith(b"sqlite_") and not made.upper().startswith(b"CREATE VIRTUAL")
-    ]
-
-
-def _counters(source: sqlite3.Connection) -> dict[str, int]:
-    if not source.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'").fetchone():
-        return {}
-    return {name.decode(): seq for name, seq in source.execute("SELECT * FROM sqlite_sequence")}
-
-
-def _read(source: sqlite3.Connection, table: str) -> tuple[list[str], Rows, list[int]]:
-    """Return the columns and the rows, and the numbers of the rows where SQLite tells them."""
-    described = source.execute("SELECT name FROM pragma_table_xinfo(?) WHERE hidden <> 1", [table])
-    columns = [name.decode() for (name,) in described]
-    names = ", ".join(map(quoted, columns))
-    rows = [
-        tuple(map(exact, row))
-        for row in source.execute(" ".join(("SELECT", names, "FROM", quoted(table))))
-    ]
-    free = {"rowid", "_rowid_", "oid"} - {name.lower() for name in columns}
-    numbers: list[int] = []
-    if free:
-        # The same order for both: SQLite may read the numbers alone from an index.
-        asked = " ".join(("SELECT", f"{min(free)},", names, "FROM", quoted(table)))
-        try:
-            rows, numbers = [], []
-            for number, *row in source.execute(asked):
-                rows.append(tuple(map(exact, row)))
-                numbers.append(number)
-        except sqlite3.OperationalError:  # WITHOUT ROWID
-            rows = [
-                tuple(map(exact, row))
-                for row in source.execute(asked.replace(f"{min(free)},", "", 1))
-            ]
-    return columns, rows, numbers
-
-
-def quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def exact(value: Any) -> Exact:
-    """Return a value as Python's sqlite3 gives it, with its class."""
-    match value:
-        case None:
-            return None
-        case Text():
-            return "text", bytes(value)
-        case bytes():
-            return "blob", value
-        case float():
-            return "real", struct.pack(">d", value)
-    return "integer", value
 
 
 def from_literal(literal: str | None) -> Exact:
@@ -170,7 +101,7 @@ def from_archive(value: Any, representation: str) -> Exact:
     raise ValueError(representation)
 
 
-def _rejected(connection: Connection, table: str, columns: Sequence[str]) -> Rows:
+def _rejected(connection: Connection, table: str, columns: Sequence[str]) -> list[ExactRow]:
     whole = [
         row
         for of, row in _fetch(connection, 'SELECT "table", "row" FROM {}', ("legacy", "rejects"))
@@ -184,11 +115,12 @@ def _rejected(connection: Connection, table: str, columns: Sequence[str]) -> Row
 def _archived(
     connection: Connection,
     planned: Mapping[str, Any],
-    columns: Sequence[str],
-    kept: Counter[tuple[Exact, ...]],
-    numbered: Mapping[int, tuple[Exact, ...]] | None,
+    table: Rows,
+    kept: Counter[ExactRow],
 ) -> Iterator[str]:
     """Compare an archive table: row by row where the rows have numbers, else as whole rows."""
+    columns = table.columns
+    numbered = table.numbers and dict(zip(table.numbers, table.rows, strict=True))
     name = planned["name"]
     archive = f"legacy.{planned['archive']['table']}"
     described = [
@@ -208,7 +140,7 @@ def _archived(
     (number,) = [column for column, source, _ in described if source is None]
     wanted = [number, *(column for column, _, _ in stored)]
     places = [columns.index(source) for _, source, _ in stored]
-    found = Counter[tuple[Exact, ...]]()
+    found = Counter[ExactRow]()
     for at, *fields in _fetch(
         connection, "SELECT {columns} FROM {}", archive.split(".", 1), wanted
     ):
@@ -216,11 +148,11 @@ def _archived(
             from_archive(field, kind) for field, (_, _, kind) in zip(fields, stored, strict=True)
         )
         found[row] += 1
-        if numbered is not None:
+        if numbered:
             original = numbered.get(at)
             if original is None or tuple(original[place] for place in places) != row:
                 yield f"{archive}[{at}]: {_shown(row)}, not {_shown(original)}"
-    expected = Counter[tuple[Exact, ...]]()
+    expected = Counter[ExactRow]()
     for row, times in kept.items():
         expected[tuple(row[place] for place in places)] += times
     yield from _unlike(archive, expected, found)
@@ -230,7 +162,7 @@ def _mapped(
     connection: Connection,
     planned: Mapping[str, Any],
     columns: Sequence[str],
-    kept: Counter[tuple[Exact, ...]],
+    kept: Counter[ExactRow],
 ) -> Iterator[str]:
     """Compare the mapped columns as whole rows, each with the id that it should have."""
     to = planned["to"].split(".", 1)
@@ -281,11 +213,11 @@ def as_type(value: Exact, kind: str) -> Any:
         case "uuid":
             return as_uuid(_plain(value))
         case "timestamp with time zone" if storage == "text":
-            return _moment(plain.decode())
+            return moment(plain.decode())
         case "jsonb" if storage in ("text", "integer"):
-            return _json(_plain(value))
+            return one_spelling(_plain(value))
         case "jsonb" if storage == "real":
-            return _json(repr(struct.unpack(">d", plain)[0]))
+            return one_spelling(repr(struct.unpack(">d", plain)[0]))
         case "boolean" if storage == "integer" and plain in (0, 1):
             return bool(plain)
         case "integer" | "bigint" | "smallint" if storage == "integer":
@@ -305,9 +237,9 @@ def from_model(text: str | None, kind: str) -> Any:
         return None
     match kind:
         case "timestamp with time zone":
-            return _moment(text)
+            return moment(text)
         case "jsonb":
-            return _json(text)
+            return one_spelling(text)
         case "boolean":
             return text == "true"
         case "integer" | "bigint" | "smallint":
@@ -330,7 +262,7 @@ def _plain(value: Exact) -> str:
     return value[1].decode() if value[0] == "text" else str(value[1])
 
 
-def _moment(text: str) -> tuple[datetime, str]:
+def moment(text: str) -> tuple[datetime, str]:
     """Return a time in UTC, and what it has beyond microseconds."""
     head, point, rest = text.partition(".")
     digits = rest[: len(rest) - len(rest.lstrip("0123456789"))] if point else ""
@@ -341,7 +273,7 @@ def _moment(text: str) -> tuple[datetime, str]:
     )
 
 
-def _json(text: str) -> str:
+def one_spelling(text: str) -> str:
     """Return JSON in one spelling: numbers by value, members by name."""
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
