@@ -196,14 +196,12 @@ def test_interrupt_leaves_nothing(interrupted: Interrupted, big: Big) -> None:
     require_import(interrupted.url, big.file)
 
 
-@pytest.mark.xfail(strict=True, reason="SIGTERM is not handled, and no message says how to go on")
 def test_interrupt_says_how_to_go_on(interrupted: Interrupted) -> None:
     assert interrupted.code == 128 + interrupted.how  # as a shell reports it
     assert "interrupted" in interrupted.error
     assert "again" in interrupted.error
 
 
-@pytest.mark.xfail(strict=True, reason="psycopg2 prints its own error and a SystemError to stderr")
 def test_connection_that_is_lost_at_the_end_of_a_copy_makes_no_noise(
     cluster: Cluster, url: URL, sample: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -221,7 +219,6 @@ def test_connection_that_is_lost_at_the_end_of_a_copy_makes_no_noise(
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.xfail(strict=True, reason="setval is not undone by a rollback; ALTER … RESTART is")
 def test_sequence_of_an_import_that_fails_is_as_before(url: URL, sample: Path) -> None:
     last = "SELECT last_value, is_called FROM task_dependencies_id_seq"
     with connected(url) as connection:

@@ -23,12 +23,13 @@ ENTRY = re.compile(r"^(?=\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)", re.MULTILINE)
 STATEMENT = re.compile(r"LOG: +(?:statement|execute [^:]*): (.*)", re.DOTALL)
 LITERAL = re.compile(r"'(?:[^']|'')*'")
 TAKEN_AWAY = re.compile(
-    r"\bDROP\s+(?!CONSTRAINT|INDEX)\w+|\bTRUNCATE\b|\bDELETE\s+FROM\b|(?:^|;|\()\s*UPDATE\b",
+    r"\bDROP\s+(?!CONSTRAINT|INDEX)\w+|\bTRUNCATE\b(?!\s+TABLE\s+ONLY)|\bDELETE\s+FROM\b|(?:^|;|\()\s*UPDATE\b",
     re.IGNORECASE,
 )
 DROPPED_CONSTRAINT = re.compile(
     r"ALTER\s+TABLE\s+(?:ONLY\s+)?(\S+)[^;]*DROP\s+CONSTRAINT", re.IGNORECASE
 )
+TRUNCATED = re.compile(r"TRUNCATE\s+TABLE\s+ONLY\s+([^\s;,]+)", re.IGNORECASE)
 DROPPED_INDEX = re.compile(r"DROP\s+INDEX\s+(?:IF\s+EXISTS\s+)?([^;]+)", re.IGNORECASE)
 
 # Rows in tables that no file below concerns, one of them with a foreign key to a table that one
@@ -73,7 +74,8 @@ def statements(log: str) -> list[str]:
 def taken_away(log: str, relations: Relations, concerned: set[str]) -> list[str]:
     """Return what a log holds that an import must not say.
 
-    It may only take constraints and indexes, and only from tables that it fills and found empty.
+    It may only take constraints and indexes, and give a new file, and that only to tables that it
+    fills and found empty.
     """
 
     def full(name: str) -> str:
@@ -84,6 +86,7 @@ def taken_away(log: str, relations: Relations, concerned: set[str]) -> list[str]
     for statement in statements(log):
         found += TAKEN_AWAY.findall(statement)
         tables = [full(name) for name in DROPPED_CONSTRAINT.findall(statement)]
+        tables += [full(name) for name in TRUNCATED.findall(statement)]
         for names in DROPPED_INDEX.findall(statement):
             tables += [relations.indexes[full(name)] for name in names.split(",")]
         allowed = concerned - relations.filled
@@ -174,6 +177,7 @@ def changed_rows(url: URL) -> list[str]:
         "DELETE FROM users WHERE false",
         "UPDATE users SET email = email WHERE false",
         "TRUNCATE legacy.rejects",
+        "TRUNCATE TABLE ONLY user_sessions",
         'DROP TABLE "public"."templates"',
         "ALTER TABLE users DROP CONSTRAINT pk_users CASCADE",
         "ALTER TABLE tasks DROP CONSTRAINT pk_tasks CASCADE",

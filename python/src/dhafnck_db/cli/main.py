@@ -5,15 +5,17 @@ It loads no library before a command needs it, so that `--help` answers at once.
 
 import gc
 import logging
+import signal
 import sys
 from importlib import import_module
+from types import FrameType
 
 import click
 
 from dhafnck_db import __version__
 from dhafnck_db.errors import ToolkitError
 
-INTERRUPTED = 130  # what a shell reports after Ctrl-C
+BY_SIGNAL = 128  # what a shell adds to the number of the signal that ended a command
 
 
 class LazyGroup(click.Group):
@@ -54,6 +56,13 @@ def main() -> None:
     # Loading SQLAlchemy and Alembic allocates for good: collecting meanwhile finds nothing and
     # costs a tenth of a short command.
     gc.set_threshold(50_000)
+    ended_by = [signal.SIGINT]
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        ended_by.append(signal.Signals(number))
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)  # as Ctrl-C does: roll back, and say so
     try:
         code = cli.main(standalone_mode=False)
     except ToolkitError as error:
@@ -63,6 +72,6 @@ def main() -> None:
         error.show()
         code = error.exit_code
     except click.Abort:
-        click.echo("interrupted; nothing was left half done", err=True)
-        code = INTERRUPTED
+        click.echo("interrupted; nothing was left half done: run the command again", err=True)
+        code = BY_SIGNAL + ended_by[-1]
     sys.exit(code)

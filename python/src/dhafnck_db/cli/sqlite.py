@@ -99,24 +99,22 @@ def import_(
     """
     from dhafnck_db import legacy, schema
     from dhafnck_db.cli.plan import show_list, show_plan
-    from dhafnck_db.legacy.keep import keep
     from dhafnck_db.target import current_target
 
     _require_place(report)
     target = current_target()
-    kept = None
     try:
         # COPY of a big table is one statement, so no limit on a statement's time.
         with schema.session(target, statement_timeout="0") as connection, _progress() as progress:
             if not dry_run:
                 schema.require_head(connection, target)
-                kept = str(keep(file, folder).path)
             result = legacy.import_file(
                 connection,
                 file,
                 owner=owner,
                 quarantine=quarantine,
                 dry_run=dry_run,
+                keep=folder,
                 progress=progress,
             ).to_dict()
     except legacy.RejectsFoundError as refusal:
@@ -125,17 +123,16 @@ def import_(
             **refusal.plan.to_dict(),
             "verified": None,
             "error": refusal.code,
-            "kept": kept,
+            "kept": refusal.kept and str(refusal.kept),
         }
         emit(refused, format_, lambda: show_list("reject", refused["rejects"]))
         _write_report(refused, report, format_)
         raise
-    result["kept"] = kept
 
     def show() -> None:
         show_plan(result)
-        if kept:
-            click.echo(f"a copy of the file is kept as {kept}")
+        if result["kept"]:
+            click.echo(f"a copy of the file is kept as {result['kept']}")
         if dry_run:
             click.echo("nothing was written (dry run)")
         elif not result["changed"]:

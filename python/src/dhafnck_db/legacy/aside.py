@@ -1,7 +1,8 @@
 """Constraints and indexes set aside while empty tables are filled, and put back as they were.
 
 It touches no table that holds rows, and neither begins nor ends the transaction it runs in. To make
-an index of all rows at once costs half of what it costs to keep it row by row.
+an index of all rows at once costs half of what it costs to keep it row by row, and a table that
+begins with a new file keeps its rows in the order in which they came.
 """
 
 from __future__ import annotations
@@ -46,6 +47,14 @@ _INDEXES = """
 """
 
 
+# A table that others still refer to cannot begin anew.
+_UNREFERRED = """
+    SELECT tables.name FROM unnest(%(tables)s) AS tables (name)
+    WHERE NOT EXISTS (
+        SELECT FROM pg_constraint WHERE contype = 'f' AND confrelid = tables.name::regclass)
+"""
+
+
 @contextmanager
 def set_aside(connection: Connection, tables: Sequence[Table], *, rows: int) -> Iterator[None]:
     """Fill the tables within; afterwards their constraints and indexes are as they were.
@@ -79,6 +88,9 @@ def set_aside(connection: Connection, tables: Sequence[Table], *, rows: int) -> 
             )
         for name, *_ in indexes:
             cursor.execute(sql.SQL("DROP INDEX " + name))
+        for (name,) in found(_UNREFERRED):
+            # Empty, as the caller has seen under the lock that it still holds.
+            cursor.execute(sql.SQL("TRUNCATE TABLE ONLY " + name))
         yield
         for table, name, definition, comment in keys:
             _put_back(cursor, table, name, definition, comment)

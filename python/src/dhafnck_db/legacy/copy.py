@@ -16,6 +16,7 @@ from dhafnck_db.legacy.ahead import ahead
 from dhafnck_db.legacy.spelling import FIELD, NULL
 
 CHUNK = 1 << 16  # bytes
+_READ_FAILED = "error in .read() call"  # what the driver makes of anything raised there
 
 
 def copy_in(
@@ -36,9 +37,11 @@ def copy_in(
         source = _Chunks(made)
         try:
             raw.copy_expert(command, source)
-        except psycopg2.Error:
+        except psycopg2.Error as failure:
             if source.failure:
                 raise source.failure from None
+            if _READ_FAILED in str(failure):
+                raise KeyboardInterrupt from None  # it came before a chunk was asked for
             raise
         return int(raw.rowcount)
 

@@ -50,6 +50,8 @@ from dhafnck_db.legacy.source import (
 )
 from dhafnck_db.privileges import ROLES
 
+LARGEST_INTEGER = 2**31 - 1  # what an identity column of the models holds
+
 
 def lock(connection: Connection, assessment: Assessment) -> None:
     """Keep others from writing where the plan writes, until the transaction ends.
@@ -308,10 +310,22 @@ def _quarantined(
 
 
 def _raise_sequence(connection: Connection, target: Table, counter: int) -> None:
+    """Let the next value be above what is used, and above what SQLite would not use again."""
     for column in target.primary_key:
         if column.identity is None:
             continue
         largest = max(connection.scalar(select(func.max(column))) or 0, counter)
-        if largest > 0:
-            name = func.pg_get_serial_sequence(f"{PUBLIC}.{target.name}", column.name)
+        if largest == 0:
+            continue
+        name = func.pg_get_serial_sequence(f"{PUBLIC}.{target.name}", column.name)
+        if largest < LARGEST_INTEGER:
+            # Unlike setval this is undone with the transaction.
+            restart = sql.SQL("ALTER TABLE {} ALTER COLUMN {} RESTART WITH {}").format(
+                sql.Identifier(PUBLIC, target.name),
+                sql.Identifier(column.name),
+                sql.Literal(largest + 1),
+            )
+            with closing(connection.connection.cursor()) as cursor:
+                cursor.execute(restart)
+        else:
             connection.execute(select(func.setval(name, literal_column(str(largest)))))

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import NamedTuple
+from uuid import NAMESPACE_DNS
 
 from psycopg2 import sql
-from sqlalchemy import Connection, MetaData, Table, func, literal, select
+from sqlalchemy import Connection, MetaData, Table, exists, func, literal, select
 
+from dhafnck_db.bookkeeping import id_map
 from dhafnck_db.legacy.ahead import ahead
 from dhafnck_db.legacy.batches import Batch
 from dhafnck_db.legacy.layout import PUBLIC, Laid
@@ -22,6 +24,7 @@ from dhafnck_db.legacy.spelling import FIELD, NULL, ROW, same_json
 
 # One process reads the table from its first page to its last, as the rows were appended.
 SETTINGS = {"synchronize_seqscans": "off", "max_parallel_workers_per_gather": "0"}
+_UUID5 = "extensions.uuid_generate_v5(uuid,text)"
 _JSON_FOLLOWS = FIELD + ROW + FIELD
 
 
@@ -61,7 +64,11 @@ def is_proven(
         proven = lines.all_equal()
     if laid.target is not target:
         return proven
-    return proven and _owners_agree(connection, laid, target, models, owner)
+    return (
+        proven
+        and _owners_agree(connection, laid, target, models, owner)
+        and _ids_agree(connection, laid, target)
+    )
 
 
 def _expected(
@@ -165,3 +172,23 @@ def _owners_agree(
         if connection.scalar(wrong):
             return False
     return True
+
+
+def _ids_agree(connection: Connection, laid: Laid, target: Table) -> bool:
+    """Whether legacy.id_map leads to every row whose id changed, asked of the server.
+
+    The server makes the UUIDs itself; where it cannot, or some rows are looked at, nothing is said.
+    """
+    if laid.plain is None or not laid.plain.changed_ids:
+        return True
+    if not all(batch.plain for batch in laid.batches):
+        return False
+    if connection.scalar(select(func.to_regprocedure(_UUID5))) is None:
+        return False
+    made = func.extensions.uuid_generate_v5(NAMESPACE_DNS, id_map.c.legacy_id)
+    (id_,) = target.primary_key
+    mapped = select(id_map.c.id).where(
+        id_map.c.table == target.name, id_map.c.id == made, id_map.c.id == id_
+    )
+    missing = select(func.count()).select_from(target).where(~exists(mapped))
+    return not connection.scalar(missing)

@@ -202,8 +202,8 @@ def _verdict(result: Result) -> Verdict:
     if not result["verified"]:
         return Verdict("plain", "Dry run; nothing was written", _forecast(result).sentence)
     compared = (
-        f"Every row of the file, {count(rows)} in all, was read back from the database and compared "
-        "with the file value by value; only then was the import committed."
+        f"Every row of the file, {count(rows)} in all, was read back from the database and "
+        "compared with the file value by value; only then was the import committed."
     )
     if rejected:
         return Verdict(

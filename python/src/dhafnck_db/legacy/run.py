@@ -22,6 +22,7 @@ from dhafnck_db.legacy.assess import Assessment, assess_snapshot
 from dhafnck_db.legacy.batches import Batch
 from dhafnck_db.legacy.comparison import Comparison
 from dhafnck_db.legacy.judge import Progress
+from dhafnck_db.legacy.keep import keep_snapshot
 from dhafnck_db.legacy.keys import Keys
 from dhafnck_db.legacy.load import load, lock, require_room
 from dhafnck_db.legacy.mapping import load_mapping
@@ -42,6 +43,7 @@ class ImportResult:
     changed: bool
     verified: bool | None
     seconds: dict[str, float] = field(default_factory=dict)
+    kept: Path | None = None  # the copy of the file, where one was kept
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON-ready values: the plan's, and what became of it."""
@@ -50,6 +52,7 @@ class ImportResult:
             "changed": self.changed,
             "verified": self.verified,
             "seconds": self.seconds,
+            "kept": self.kept and str(self.kept),
         }
 
 
@@ -88,14 +91,16 @@ def import_file(
     owner: str | None,
     quarantine: bool = False,
     dry_run: bool = False,
+    keep: Path | None = None,
     progress: Progress | None = None,
     wait: float = WAIT,
 ) -> ImportResult:
     """Bring a legacy file into the database, and prove it before COMMIT.
 
     Runs in one transaction of its own on a connection that is in none; the caller holds the lock.
-    A file that was imported before changes nothing, nor does a dry run, which also answers for a
-    database whose schema is not made yet.
+    Before anything else a copy of the file is kept in the folder `keep`, if one is named. A file
+    that was imported before changes nothing, nor does a dry run, which also answers for a database
+    whose schema is not made yet.
 
     Raises:
         SourceError: the file cannot be read, rows need an owner that nobody names, or values
@@ -108,28 +113,34 @@ def import_file(
         with _timed(seconds, "snapshot"):
             snapshot = stack.enter_context(open_snapshot(path, wait=wait))
             keys = Keys(snapshot.connection)
+        kept = None
+        if keep is not None and not dry_run:
+            with _timed(seconds, "keep"):
+                kept = keep_snapshot(snapshot, keep).path
         with _explained(), connection.begin():
             if known := _known_import(connection, snapshot):
-                return ImportResult(known, changed=False, verified=None, seconds=seconds)
+                return ImportResult(known, False, None, seconds, kept)
         with _timed(seconds, "assess"):
             assessment = _assess(snapshot, keys, owner, progress)
-        _require_owner(assessment.plan)
-        if assessment.plan.rejects and not quarantine:
-            raise RejectsFoundError(assessment.plan)
+        plan = assessment.plan
+        _require_owner(plan)
+        if plan.rejects and not quarantine:
+            raise RejectsFoundError(plan, kept)
         with _explained(), connection.begin():
             if dry_run:
                 if _has_schema(connection):
                     require_room(connection, assessment)
-                return ImportResult(assessment.plan, changed=True, verified=None, seconds=seconds)
+                return ImportResult(plan, True, None, seconds)
             lock(connection, assessment)
             if known := _known_import(connection, snapshot):
-                return ImportResult(known, changed=False, verified=None, seconds=seconds)
+                return ImportResult(known, False, None, seconds, kept)
             require_room(connection, assessment)
+            snapshot.require_same_file()
             with _timed(seconds, "load"):
                 load(connection, snapshot, assessment, keys, progress)
             with _timed(seconds, "verify"):
                 _verify(connection, snapshot, assessment).require_equal()
-    return ImportResult(assessment.plan, changed=True, verified=True, seconds=seconds)
+    return ImportResult(plan, True, True, seconds, kept)
 
 
 def verify_file(connection: Connection, path: Path, *, wait: float = WAIT) -> VerifyResult:

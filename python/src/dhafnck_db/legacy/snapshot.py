@@ -39,6 +39,20 @@ class Snapshot:
     changing: bool  # somebody wrote to the file all the while
     connection: sqlite3.Connection  # with the empty database `scratch` attached, for notes
     directory: Path  # of the copy; private, and removed with it
+    file: tuple[int, int]  # device and inode of the file that was copied
+
+    def require_same_file(self) -> None:
+        """Refuse a path that leads to another file by now. Read-only.
+
+        Raises:
+            SourceError: the file, or the link to it, was replaced or removed.
+        """
+        try:
+            found = self.path.stat()
+        except OSError:
+            found = None
+        if found is None or (found.st_dev, found.st_ino) != self.file:
+            raise _changed(self.path, "was replaced by another file since it was read")
 
     def reader(self) -> sqlite3.Connection:
         """Open another connection for reading, with `scratch` attached; text comes as bytes.
@@ -92,7 +106,13 @@ def open_snapshot(path: Path, *, wait: float = WAIT) -> Iterator[Snapshot]:
         with closing(_opened(copy, path)) as connection:
             _attach_scratch(connection, Path(directory), "rwc")
             yield Snapshot(
-                path, after.sha256, after.bytes, after != before, connection, Path(directory)
+                path,
+                after.sha256,
+                after.bytes,
+                after != before,
+                connection,
+                Path(directory),
+                after.file,
             )
 
 

@@ -11,20 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    FromClause,
-    LargeBinary,
-    Select,
-    cast,
-    column,
-    func,
-    literal_column,
-    select,
-    table,
-)
-from sqlalchemy.dialects import sqlite
-
 from dhafnck_db.errors import SourceError
 from dhafnck_db.legacy.batches import Batch, quoted
 from dhafnck_db.legacy.literal import Row, escaped, is_clean
@@ -34,7 +20,6 @@ TYPES = ("integer", "real", "text", "blob", "null")
 STORED = {int: "integer", float: "real", str: "text", bytes: "blob", type(None): "null"}
 COUNTED_AT_ONCE = 100  # columns; SQLite takes at most 2000 expressions in a query
 FETCHED_AT_ONCE = 100
-_DIALECT = sqlite.dialect()
 _CHECK = re.compile(r"\bCHECK\s*\(", re.IGNORECASE)
 _REASONS = {
     "view": "a view holds no rows",
@@ -232,12 +217,10 @@ def _read_table(connection: sqlite3.Connection, name: str, counter: int | None) 
     rowid = next((n for n in ("rowid", "_rowid_", "oid") if n not in taken), None)
     if rowid:
         try:
-            connection.execute(
-                _sql(select(literal_column(rowid)).select_from(_table(name)).limit(0))
-            )
+            connection.execute(f"SELECT {rowid} FROM main.{quoted(name)} LIMIT 0")
         except sqlite3.OperationalError:
             rowid = None  # WITHOUT ROWID
-    (rows,) = connection.execute(_sql(select(func.count()).select_from(_table(name)))).fetchone()
+    (rows,) = connection.execute(f"SELECT count(*) FROM main.{quoted(name)}").fetchone()
     return SourceTable(name, columns, rows, rowid, counter)
 
 
@@ -246,44 +229,39 @@ def histogram(
 ) -> dict[str, dict[str, int]]:
     """Return how many values each storage class has, by column. Read-only."""
     types: dict[str, dict[str, int]] = {}
-    source = _table(found.name)
     for start in range(0, len(names), COUNTED_AT_ONCE):
         part = names[start : start + COUNTED_AT_ONCE]
-        first = [
-            select(func.typeof(column(name)))
-            .select_from(source)
-            .where(column(name).is_not(None))
-            .limit(1)
-            .scalar_subquery()
-            for name in part
+        # Most columns are of one class: it is counted with the NULLs, and the rest if there is any.
+        likely = _ask(connection, [_first_type(found.name, name) for name in part])
+        wanted = [
+            what
+            for name, kind in zip(part, likely, strict=True)
+            for what in (f"count({quoted(name)})", _sum(name, kind or "null"))
         ]
-        likely = connection.execute(_sql(select(*first))).fetchone()
-        counts = connection.execute(_sql(_tally(part, likely, source))).fetchone()
+        counts = _ask(connection, wanted, found.name)
         for place, (name, kind) in enumerate(zip(part, likely, strict=True)):
             some, same = counts[2 * place], counts[2 * place + 1] or 0
-            counted = {"null": found.rows - some}
-            if kind is not None:
-                counted[kind] = same
-            if same != some:
-                statement = select(*(_sum(name, kind) for kind in TYPES)).select_from(source)
-                whole = connection.execute(_sql(statement)).fetchone()
-                counted = dict(zip(TYPES, whole, strict=True))
+            counted = {"null": found.rows - some, **({kind: same} if kind else {})}
+            if kind and same != some:
+                every = _ask(connection, [_sum(name, kind) for kind in TYPES], found.name)
+                counted = dict(zip(TYPES, every, strict=True))
             types[name] = {kind: counted[kind] for kind in TYPES if counted.get(kind)}
     return types
 
 
-def _tally(
-    names: Sequence[str], likely: Sequence[str | None], source: FromClause
-) -> Select[*tuple[Any, ...]]:
-    """Count the values of each column, and those of the storage class that its first one has."""
-    counts: list[ColumnElement[Any]] = []
-    for name, kind in zip(names, likely, strict=True):
-        counts += [func.count(column(name)), _sum(name, kind or "null")]
-    return select(*counts).select_from(source)
+def _first_type(table: str, name: str) -> str:
+    column = quoted(name)
+    return f"(SELECT typeof({column}) FROM main.{quoted(table)} WHERE {column} IS NOT NULL LIMIT 1)"
 
 
-def _sum(name: str, kind: str) -> ColumnElement[Any]:
-    return func.sum(func.typeof(column(name)) == literal_column(f"'{kind}'"))
+def _sum(name: str, kind: str) -> str:
+    return f"sum(typeof({quoted(name)}) = '{kind}')"
+
+
+def _ask(connection: sqlite3.Connection, wanted: Sequence[str], table: str = "") -> Any:
+    """Return the one row of a SELECT."""
+    source = f" FROM main.{quoted(table)}" if table else ""
+    return connection.execute(f"SELECT {', '.join(wanted)}{source}").fetchone()
 
 
 def _require_whole_utf16(connection: sqlite3.Connection, found: SourceTable) -> None:
@@ -299,25 +277,11 @@ def _require_whole_utf16(connection: sqlite3.Connection, found: SourceTable) -> 
 
     connection.create_function("is_broken", 1, is_broken, deterministic=True)
     for c in found.columns:
-        raw = func.iif(
-            func.typeof(column(c.name)) == literal_column("'text'"),
-            cast(column(c.name), LargeBinary),
-            None,
-        )
-        broken = connection.execute(
-            _sql(select(func.sum(func.is_broken(raw))).select_from(_table(found.name)))
-        ).fetchone()[0]
+        text = f"iif(typeof({quoted(c.name)}) = 'text', CAST({quoted(c.name)} AS BLOB), NULL)"
+        (broken,) = _ask(connection, [f"sum(is_broken({text}))"], found.name)
         if broken:
             raise SourceError(
                 "source-text-broken",
                 f"{found.name}.{c.name} holds text that is no valid UTF-16",
                 help="correct those values first: SQLite itself cannot read them exactly",
             )
-
-
-def _table(name: str) -> FromClause:
-    return table(name)
-
-
-def _sql(statement: Select[*tuple[object, ...]]) -> str:
-    return str(statement.compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True}))
