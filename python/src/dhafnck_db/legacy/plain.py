@@ -231,12 +231,17 @@ class PlainTable:
 def add_functions(reader: sqlite3.Connection) -> None:
     """Give a reader the functions that the fields of a plain table use."""
     for name, function in (
-        ("as_uuid", lambda value: to_uuid(int(value))),
-        ("same_uuid", lambda value: same_uuid(int(value))),
+        ("as_uuid", lambda value: to_uuid(_plain(value))),
+        ("same_uuid", lambda value: same_uuid(_plain(value))),
         ("as_double", lambda value: None if value is None else repr(value)),
         ("bits", lambda value: None if value is None else struct.pack(">d", value).hex()),
     ):
         reader.create_function(name, 1, function, deterministic=True)
+
+
+def _plain(value: int | bytes | str) -> int | str:
+    # A function is given text as str whatever the reader's factory is.
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _runs(batches: Sequence[Batch]) -> Iterator[tuple[int, int]]:

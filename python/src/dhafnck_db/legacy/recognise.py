@@ -19,7 +19,7 @@ from dhafnck_db.legacy.keys import Keys
 from dhafnck_db.legacy.layout import OWNER, PUBLIC, Laid
 from dhafnck_db.legacy.mapping import LegacyMapping
 from dhafnck_db.legacy.plain import IS, Check, Field, PlainTable
-from dhafnck_db.legacy.plan import ColumnPlan
+from dhafnck_db.legacy.plan import ColumnPlan, Derived
 from dhafnck_db.legacy.rules import references, unique_keys
 from dhafnck_db.legacy.source import encoding
 
@@ -114,7 +114,7 @@ class _Recogniser:
         self._constrain(target, fields)
         for names in unique_keys(target):
             if set(names) <= fields.keys():
-                self._require_unique([self._origin(name) for name in names])
+                self._require_unique([part for name in names for part in self._origins(name)])
         return fields
 
     def _field(self, column: ColumnPlan, name: str, *, nullable: bool) -> Field:
@@ -175,7 +175,9 @@ class _Recogniser:
         nullable: bool = True,
     ) -> None:
         c = self._sql(name)
-        holds = " AND ".join(part for part in (IS[stored].format(c=c), also) if part)
+        kept_as_text = stored == "text" and self._keeps_text(name)
+        is_stored = f"{c} < x''" if kept_as_text else IS[stored].format(c=c)
+        holds = " AND ".join(part for part in (is_stored, also) if part)
         known = self._checks.get(name)
         if known is None or (known.stored == stored and known.spelling == "text"):
             self._checks[name] = Check(name, c, stored, holds, spelling, nullable)
@@ -185,12 +187,7 @@ class _Recogniser:
     def _derive(self, target: Table, fields: dict[str, Field]) -> None:
         for derived in self._laid.plan.derived:
             if derived.kind == "id":
-                if len(derived.sources) > 1 or self._holds_numbers_named(derived.sources[0]):
-                    raise NotPlain
-                c = self._sql(derived.sources[0])
-                self._check(derived.sources[0], "text", "uuid")
-                self._conditions.append(f"{c} IS NOT NULL")
-                fields[derived.column] = Field(derived.column, c, c)
+                fields[derived.column] = self._derived_id(derived)
             elif derived.parent is None:
                 if self._owner is None:
                     raise NotPlain  # the rows have to be counted
@@ -206,6 +203,21 @@ class _Recogniser:
                 sql = f"CASE WHEN {c} IS NULL THEN :owner ELSE {found} END"
                 self._conditions.append(f"({sql}) IS NOT NULL")
                 fields[derived.column] = Field(derived.column, sql, sql)
+
+    def _derived_id(self, derived: Derived) -> Field:
+        """Return the field of an id that is made from other columns, of which the first is one."""
+        parts = [self._sql(source) for source in derived.sources]
+        if any(map(self._holds_numbers_named, derived.sources)):
+            raise NotPlain
+        self._check(derived.sources[0], "text", "uuid")
+        for source in derived.sources[1:]:
+            self._check(source, "text", "text")
+        self._conditions += [f"{c} IS NOT NULL" for c in parts]
+        if len(parts) == 1:
+            return Field(derived.column, parts[0], parts[0])
+        # Every id is of the same length, so that no two rows are spelled the same.
+        joined = " || '/' || ".join(parts)
+        return Field(derived.column, f"as_uuid({joined})", f"same_uuid({joined})")
 
     def _fold(self, fields: dict[str, Field]) -> None:
         """Add the field that takes the columns without a place of their own, as JSON."""
@@ -335,13 +347,23 @@ class _Recogniser:
 
     def _origin(self, column: str) -> str:
         """Return the column of the file that a field has its value from."""
+        (origin,) = self._origins(column)
+        return origin
+
+    def _origins(self, column: str) -> Sequence[str]:
+        """Return the columns of the file that a field has its value from."""
         for planned in self._laid.plan.columns:
             if planned.to and planned.to.schema == PUBLIC and planned.to.column == column:
-                return planned.name
+                return [planned.name]
         for derived in self._laid.plan.derived:
-            if derived.column == column and len(derived.sources) == 1:
-                return derived.sources[0]
+            if derived.column == column and derived.kind == "id":
+                return derived.sources
         raise NotPlain
+
+    def _keeps_text(self, name: str) -> bool:
+        """Whether SQLite makes text of every number in a column, by its declared type."""
+        declared = self._column(name).declared.upper()
+        return "INT" not in declared and any(word in declared for word in ("CHAR", "TEXT", "CLOB"))
 
     def _holds_numbers(self, column: ColumnPlan) -> bool:
         return "INT" in column.declared.upper()
