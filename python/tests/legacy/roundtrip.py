@@ -307,7 +307,7 @@ def _next_id(connection: Connection, planned: Mapping[str, Any], counter: int) -
         if sequence:
             cursor.execute(f"SELECT last_value FROM {sequence}")  # noqa: S608 -- the server's own
             (last,) = cursor.fetchone() or (0,)
-            if last < counter:
+            if last < min(counter, 2**31 - 1):  # after the largest integer the server has none
                 yield f"{planned['to']}: the next id comes after {last}, not after {counter}"
 
 

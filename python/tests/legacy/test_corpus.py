@@ -18,25 +18,8 @@ from legacy.roundtrip import differences
 Contents = Callable[[], dict[str, int]]
 Fetch = Callable[[str], list[Any]]
 
-# What the import does not get right yet, by case, with the reason.
-TOO_WIDE = "a row that fills more than a page of PostgreSQL is not predicted; the load fails"
-BEYOND = "a counter beyond the identity's type is not predicted; the load fails"
-TOO_MANY = "the query over a table of many columns is too deep for SQLite; the file is refused"
-WRONG = {
-    "1500-columns-of-text": TOO_MANY,
-    "1100-columns-of-integers": TOO_WIDE,
-    "500-columns-that-do-not-compress": TOO_WIDE,
-    "app-dependency-id-beyond-int32": BEYOND,
-    "app-dependency-counter-beyond-int32": BEYOND,
-}
 
-
-def marked(case: Case) -> Any:
-    marks = [pytest.mark.xfail(strict=True, reason=WRONG[case.name])] if case.name in WRONG else []
-    return pytest.param(case, id=case.name, marks=marks)
-
-
-@pytest.mark.parametrize("case", [marked(case) for case in CASES])
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES])
 def test_case_arrives_whole_or_is_listed(
     case: Case, tmp_path: Path, target: Engine, contents: Contents, fetch: Fetch
 ) -> None:

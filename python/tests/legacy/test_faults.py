@@ -70,16 +70,16 @@ def url(cluster: Cluster) -> URL:
 
 @pytest.fixture(scope="module")
 def big(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Big:
-    """As many rows as this machine needs a second for, measured."""
+    """As many rows as this machine needs two seconds for, measured."""
     file = tmp_path_factory.mktemp("big") / "big.db"
-    times = 400
+    times = 3000
     while True:
         began = time.monotonic()
         imported = ended_well(start_import(cluster.fresh(), write_many(file, times)))
         whole, phases = time.monotonic() - began, sum(imported["seconds"].values())
-        if phases >= 1:
+        if phases >= 2:
             return Big(file, whole, phases)
-        times = int(times * min(8, max(1.5, 1.2 / phases)))
+        times = int(times * min(8, max(1.5, 2.4 / phases)))
 
 
 def doing(cluster: Cluster, url: URL) -> list[str]:
@@ -145,7 +145,8 @@ def copied(cursor: Cursor, url: URL) -> bool:
 
 def test_import_that_is_killed_leaves_nothing_or_everything(cluster: Cluster, big: Big) -> None:
     dice = random.Random(9)  # noqa: S311  # no secret
-    delays = [dice.uniform(0, big.whole) for _ in range(KILLS)]
+    # Two at a time take longer than the one that was measured.
+    delays = [dice.uniform(0, 1.2 * big.whole) for _ in range(KILLS)]
 
     def kill(delays: list[float]) -> list[str]:
         """Kill a run after each delay, all in one database; return what they were doing."""

@@ -19,6 +19,8 @@ from dhafnck_db.legacy.plan import Archive, TablePlan
 LITERAL = "sqlite literal"
 ROWID = "rowid"  # what the plan calls the representation of the added column
 MOST_COLUMNS = 1599  # of PostgreSQL's 1600 one is added: the number of the row
+# What a row may take of a page of 8 KiB, and what of it a value takes that is kept elsewhere.
+ROOM, POINTER = 8160 - 24, 18
 _LONGEST_NAME = 63  # bytes
 # PostgreSQL has columns of these names in every table.
 SYSTEM_COLUMNS = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
@@ -61,6 +63,19 @@ def write_as(kind: str) -> Callable[[Value], str | None]:
     if kind == "bytea":
         return lambda value: None if value is None else "\\x" + _bytes(value).hex()
     return lambda value: None if value is None else _plain(value)
+
+
+def least_size(values: Iterable[tuple[Value, str]]) -> int:
+    """Return the bytes that a row takes at least in its page, from its values and their kinds."""
+    columns, size = 1, 8  # the number of the row
+    for value, kind in values:
+        columns += 1
+        if kind in ("bigint", "double precision"):
+            size += 8 if value is not None else 0
+        elif (text := write_as(kind)(value)) is not None:
+            length = (len(text) - 2) // 2 if kind == "bytea" else len(text.encode())
+            size += min(length + 1, POINTER)
+    return size + (columns + 7) // 8
 
 
 def _bytes(value: Value) -> bytes:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from sqlalchemy import MetaData
 
 from dhafnck_db.errors import SourceError
-from dhafnck_db.legacy.batches import in_threads
 from dhafnck_db.legacy.judge import Judge, Progress
 from dhafnck_db.legacy.keys import Keys
 from dhafnck_db.legacy.layout import OWNER, Laid, lay_out
@@ -110,11 +110,10 @@ def _look_at(
     plan = laid.plan
     types = {c.name: Counter(c.types) for c in plan.columns}
     if plain is not None:
-        parts = _divided(snapshot, laid.source, plain, progress)
-        batches = tuple(batch for part in parts for batch in part.batches)
-        laid = replace(laid, plain=plain, batches=batches)
+        division = _divided(snapshot, laid.source, plain, progress)
+        laid = replace(laid, plain=plain, batches=tuple(division.batches))
         if laid.target is not None:
-            _count(types, plain, parts)
+            _count(types, plain, division)
     if laid.target is None:
         return laid, [], 0
     maker = RowMaker(laid, keys, owner)
@@ -138,29 +137,27 @@ def _look_at(
 
 def _divided(
     snapshot: Snapshot, source: SourceTable, plain: PlainTable, progress: Progress | None
-) -> list[Division]:
+) -> Division:
     done = 0
 
-    def divide(reader: sqlite3.Connection, low: int, high: int) -> Division:
-        add_functions(reader)
-        return plain.divide(reader, low, high)
-
-    def report(part: Division) -> None:
+    def report(rows: int) -> None:
         nonlocal done
-        done += sum(batch.rows for batch in part.batches)
+        done += rows
         if progress:
             progress(source.name, done, source.rows)
 
-    return in_threads(snapshot, plain.rows, source.rows, divide, report)
+    with closing(snapshot.reader()) as reader:
+        add_functions(reader)
+        return plain.divide(reader, report)
 
 
-def _count(types: dict[str, Counter[str]], plain: PlainTable, parts: Sequence[Division]) -> None:
+def _count(types: dict[str, Counter[str]], plain: PlainTable, division: Division) -> None:
     """Add the values of the plain batches, whose storage classes are known."""
-    rows = sum(batch.rows for part in parts for batch in part.batches if batch.plain)
+    rows = sum(batch.rows for batch in division.batches if batch.plain)
     for check in plain.checks:
         if types[check.name]:
             continue  # counted before
-        nulls = sum(part.nulls.get(check.name, 0) for part in parts)
+        nulls = division.nulls.get(check.name, 0)
         types[check.name] += Counter({check.stored: rows - nulls, "null": nulls})
 
 

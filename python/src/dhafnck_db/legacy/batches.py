@@ -5,22 +5,12 @@ It never keeps a batch, and never decides what is done with one.
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
-
-from dhafnck_db.legacy.snapshot import Snapshot
 
 WANTED = 64 << 10  # bytes of a batch; more misses the processor's cache
 MOST_ROWS = 1000
-ROWS_A_TASK = 20_000  # what a thread takes at once
-THREADS = min(2, os.cpu_count() or 1)
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +54,6 @@ def scan(
     rows: Rows,
     selected: str,
     parameters: Mapping[str, object],
-    low: int,
-    high: int,
 ) -> Iterator[tuple[int, int, Sequence[bytes | int | float | None] | None]]:
     """Ask the same of batch after batch: yield its first and last number, and the answer.
 
@@ -76,7 +64,8 @@ def scan(
         f"WHERE {rows.number} BETWEEN :first AND :high ORDER BY 1 LIMIT :size)"
     )
     statement = f"SELECT {selected} {rows.within}"
-    first, size = low, 100
+    first, high = bounds(reader, rows)
+    size = 100
     while first <= high:
         last = reader.execute(boundary, {"first": first, "high": high, "size": size}).fetchone()[0]
         if last is None:
@@ -94,37 +83,3 @@ def scan(
         taken = sum(len(part) for part in found if isinstance(part, bytes)) if found else WANTED
         size = max(1, min(MOST_ROWS, 2 * size, size * WANTED // max(taken, 1)))
         first = last + 1
-
-
-def in_threads(
-    snapshot: Snapshot,
-    rows: Rows,
-    count: int,
-    work: Callable[[sqlite3.Connection, int, int], Result],
-    report: Callable[[Result], None],
-) -> list[Result]:
-    """Do work for the parts of a table, in several threads, and return the results in order.
-
-    Args:
-        snapshot: where the table is.
-        rows: the table.
-        count: how many rows it has, roughly.
-        work: gets a reader, and the first and last number of its part.
-        report: is told each result as it comes, in order.
-    """
-    with closing(snapshot.reader()) as reader:
-        low, high = bounds(reader, rows)
-    parts = max(1, count // ROWS_A_TASK)
-    step = (high - low) // parts + 1
-    spans = [(at, min(at + step - 1, high)) for at in range(low, high + 1, step)]
-
-    def one(span: tuple[int, int]) -> Result:
-        with closing(snapshot.reader()) as reader:
-            return work(reader, *span)
-
-    results = []
-    with ThreadPoolExecutor(1 if len(spans) == 1 else THREADS) as pool:
-        for result in pool.map(one, spans):
-            report(result)
-            results.append(result)
-    return results

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Table
 from dhafnck_db.legacy.ahead import ahead
 from dhafnck_db.legacy.spelling import FIELD, NULL
 
-CHUNK = 1 << 16  # bytes
+CHUNK, PIECE = 1 << 16, 1 << 20  # bytes
 _READ_FAILED = "error in .read() call"  # what the driver makes of anything raised there
 
 
@@ -33,7 +33,7 @@ def copy_in(
         sql.Literal(FIELD.decode()),
         sql.Literal(NULL.decode()),
     )
-    with ahead(chunks) as made, closing(connection.connection.cursor()) as raw:
+    with ahead(_in_pieces(chunks)) as made, closing(connection.connection.cursor()) as raw:
         source = _Chunks(made)
         try:
             raw.copy_expert(command, source)
@@ -58,6 +58,15 @@ def written(rows: Iterable[Sequence[str | None]]) -> Iterator[bytes]:
             waiting, size = [], 0
     if waiting:
         yield "".join(waiting).encode()
+
+
+def _in_pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield chunks in pieces that need no more room on their way than others; COPY joins them."""
+    for chunk in chunks:
+        if len(chunk) <= PIECE:
+            yield chunk
+        else:
+            yield from (chunk[at : at + PIECE] for at in range(0, len(chunk), PIECE))
 
 
 class _Chunks:

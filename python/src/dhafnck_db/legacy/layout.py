@@ -15,7 +15,7 @@ from sqlalchemy.schema import sort_tables
 from dhafnck_db.bookkeeping import ARCHIVE_SCHEMA
 from dhafnck_db.errors import SourceError
 from dhafnck_db.legacy import archive as archives
-from dhafnck_db.legacy.batches import Batch, Rows, bounds, quoted, scan
+from dhafnck_db.legacy.batches import Batch, Rows, quoted, scan
 from dhafnck_db.legacy.convert import conversion_to
 from dhafnck_db.legacy.literal import Row, is_clean
 from dhafnck_db.legacy.mapping import LegacyMapping
@@ -78,7 +78,7 @@ def _archived(snapshot: Snapshot, source: SourceTable, name: str) -> TablePlan:
     every = [column.name for column in source.columns]
     types = histogram(snapshot.connection, source, every)
     kinds = _representations(snapshot, source, types, every)
-    archive, names = _archive(source, name, (), kinds)
+    archive, names = _archive(snapshot, source, name, (), kinds)
     return TablePlan(
         name=source.name,
         rows=source.rows,
@@ -115,7 +115,7 @@ def _mapped(
         keys = [key for key in source.keys if key in places]
         types = histogram(snapshot.connection, source, [*keys, *homeless])
         kinds = _representations(snapshot, source, types, [*keys, *homeless])
-        archive, names = _archive(source, name, keys, kinds)
+        archive, names = _archive(snapshot, source, name, keys, kinds)
     fold = mapping.folds.get(target.name)
     folded = Place(PUBLIC, target.name, fold) if fold and fold not in places.values() else None
     columns = []
@@ -179,7 +179,11 @@ def _derived(
 
 
 def _archive(
-    source: SourceTable, name: str, keys: Sequence[str], kinds: Mapping[str, str]
+    snapshot: Snapshot,
+    source: SourceTable,
+    name: str,
+    keys: Sequence[str],
+    kinds: Mapping[str, str],
 ) -> tuple[Archive, dict[str, str]]:
     if len(kinds) > archives.MOST_COLUMNS:
         raise SourceError(
@@ -188,6 +192,7 @@ def _archive(
             f"{archives.MOST_COLUMNS}",
             help="split the table first",
         )
+    _require_room(snapshot, source, kinds)
     names = dict(
         zip(kinds, archives.unique_names(kinds, taken=archives.SYSTEM_COLUMNS), strict=True)
     )
@@ -195,6 +200,21 @@ def _archive(
         [archives.ROWID], taken=[*archives.SYSTEM_COLUMNS, *names.values()]
     )
     return Archive(name, rowid, {key: (names[key], kinds[key]) for key in keys}), names
+
+
+def _require_room(snapshot: Snapshot, source: SourceTable, kinds: Mapping[str, str]) -> None:
+    """Refuse a row that no page of PostgreSQL has room for, even with its values kept elsewhere."""
+    if len(kinds) * archives.POINTER < archives.ROOM:
+        return
+    places = [(source.position(name), kind) for name, kind in kinds.items()]
+    for row in read_rows(snapshot.connection, source):
+        if archives.least_size((row[place], kind) for place, kind in places) > archives.ROOM:
+            raise SourceError(
+                "source-too-wide",
+                f"a row of {source.name} does not fit into a page of PostgreSQL: "
+                f"number {row[-1]!r}, of {len(kinds)} columns",
+                help="split the table first",
+            )
 
 
 def _representations(
@@ -213,7 +233,7 @@ def _unclean(snapshot: Snapshot, source: SourceTable, names: Sequence[str]) -> s
     joined = ", ".join(f"group_concat(s.{quoted(name)}, '')" for name in names)
     found = set()
     with closing(snapshot.reader()) as reader:
-        for first, last, texts in scan(reader, rows, joined, {}, *bounds(reader, rows)):
+        for first, last, texts in scan(reader, rows, joined, {}):
             if texts is None:
                 few = read_span(snapshot.connection, source, first, last)
                 found |= _unclean_among(few, source, names)

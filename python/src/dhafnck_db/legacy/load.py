@@ -315,6 +315,7 @@ def _raise_sequence(connection: Connection, target: Table, counter: int) -> None
         if column.identity is None:
             continue
         largest = max(connection.scalar(select(func.max(column))) or 0, counter)
+        largest = min(largest, LARGEST_INTEGER)  # then no value is left, and none is used again
         if largest == 0:
             continue
         name = func.pg_get_serial_sequence(f"{PUBLIC}.{target.name}", column.name)

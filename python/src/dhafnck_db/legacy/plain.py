@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import sqlite3
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import NAMESPACE_DNS, uuid5
 
 from dhafnck_db.legacy.batches import Batch, Rows, scan
-from dhafnck_db.legacy.compare import same_uuid
-from dhafnck_db.legacy.convert import to_uuid
+from dhafnck_db.legacy.convert import name_uuid
 from dhafnck_db.legacy.spelling import (
     FIELD,
     NULL,
@@ -72,7 +72,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Division:
-    """A part of a table in batches, and how many NULLs the plain ones have, by column."""
+    """A table in batches, and how many NULLs the plain ones have, by column."""
 
     batches: list[Batch]
     nulls: dict[str, int]
@@ -92,8 +92,11 @@ class PlainTable:
     note: tuple[str, str] | None = None  # SQL of the id and the owner, for tables referred to
     changed_ids: Mapping[str, str] = field(default_factory=dict)  # table of ids: SQL of the number
 
-    def divide(self, reader: sqlite3.Connection, low: int, high: int) -> Division:
-        """Return the rows from number `low` to `high` in batches, each found plain or not."""
+    def divide(self, reader: sqlite3.Connection, report: Callable[[int], None]) -> Division:
+        """Return all rows in batches, each found plain or not.
+
+        `report` is told the rows of each batch that is done.
+        """
         kinds = {kind: self._columns(kind) for kind in SPELLINGS}
         nullable = [check for check in self.checks if check.nullable]
         selected = ", ".join(
@@ -111,15 +114,17 @@ class PlainTable:
             ]
         )
         division = Division([], {check.name: 0 for check in nullable})
-        for first, last, found in scan(reader, self.rows, selected, self.parameters, low, high):
+        for first, last, found in scan(reader, self.rows, selected, self.parameters):
             if found is None:
                 division.batches.append(Batch(first, last, 1, plain=False))
+                report(1)
                 continue
             answers: Iterator[Any] = iter(found)
             rows, holding = next(answers), next(answers)
             counts = {check.name: next(answers) for check in nullable}
             plain = holding == rows and self._spelled(answers, kinds, rows, counts)
             division.batches.append(Batch(first, last, rows, plain))
+            report(rows)
             if plain:
                 for name, count in counts.items():
                     division.nulls[name] += rows - count
@@ -231,17 +236,12 @@ class PlainTable:
 def add_functions(reader: sqlite3.Connection) -> None:
     """Give a reader the functions that the fields of a plain table use."""
     for name, function in (
-        ("as_uuid", lambda value: to_uuid(_plain(value))),
-        ("same_uuid", lambda value: same_uuid(_plain(value))),
+        ("as_uuid", lambda name: name_uuid(str(name).strip())),
+        ("same_uuid", lambda name: str(uuid5(NAMESPACE_DNS, str(name).strip()))),
         ("as_double", lambda value: None if value is None else repr(value)),
         ("bits", lambda value: None if value is None else struct.pack(">d", value).hex()),
     ):
         reader.create_function(name, 1, function, deterministic=True)
-
-
-def _plain(value: int | bytes | str) -> int | str:
-    # A function is given text as str whatever the reader's factory is.
-    return value.decode() if isinstance(value, bytes) else value
 
 
 def _runs(batches: Sequence[Batch]) -> Iterator[tuple[int, int]]:

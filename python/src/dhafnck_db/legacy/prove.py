@@ -6,7 +6,7 @@ which also finds what differs. It never writes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from typing import NamedTuple
 from uuid import NAMESPACE_DNS
@@ -15,7 +15,6 @@ from psycopg2 import sql
 from sqlalchemy import Connection, MetaData, Table, exists, func, literal, select
 
 from dhafnck_db.bookkeeping import id_map
-from dhafnck_db.legacy.ahead import ahead
 from dhafnck_db.legacy.batches import Batch
 from dhafnck_db.legacy.layout import PUBLIC, Laid
 from dhafnck_db.legacy.plain import Field, PlainTable, add_functions
@@ -57,7 +56,7 @@ def is_proven(
     for setting, value in SETTINGS.items():
         connection.execute(select(func.set_config(setting, value, True)))
     rejected = frozenset(laid.plan.rejected)
-    with ahead(_expected(snapshot, plain, compared, laid.batches, rejected)) as expected:
+    with closing(_expected(snapshot, plain, compared, laid.batches, rejected)) as expected:
         lines = _Lines(expected)
         with closing(connection.connection.cursor()) as cursor:
             cursor.copy_expert(_question(target, compared), lines)
@@ -77,7 +76,7 @@ def _expected(
     fields: Sequence[Field],
     batches: Sequence[Batch],
     rejected: frozenset[int],
-) -> Iterator[Expected]:
+) -> Generator[Expected, None, None]:
     texts = [field for field in fields if not field.json]
     documents = [field for field in fields if field.json]
     with closing(snapshot.reader()) as reader:

@@ -23,6 +23,7 @@ from dhafnck_db.legacy.plan import ColumnPlan, Derived
 from dhafnck_db.legacy.rules import references, unique_keys
 from dhafnck_db.legacy.source import encoding
 
+MOST_COLUMNS = 200  # SQLite bounds the depth of an expression
 _BITS = {"smallint": 16, "integer": 32, "bigint": 64}
 
 
@@ -48,6 +49,8 @@ def recognise(
         mapping: which columns refer to which tables.
         owner: whom rows belong to whose owner the file does not tell.
     """
+    if len(laid.source.columns) > MOST_COLUMNS:
+        return None
     if laid.source.rowid is None or not laid.source.rows or encoding(connection) != "UTF-8":
         return None
     try:

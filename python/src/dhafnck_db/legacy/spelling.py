@@ -35,7 +35,8 @@ _TINY_NUMBER = re.compile(rb"[\s:,\[]-?[\d.]+[eE]-\d{4}")
 _LONG = 16_000
 _LONG_NUMBER = re.compile(rb"\d{%d}" % _LONG)
 # More digits than any double has room for are compared as they are written.
-_LONG_DIGITS = re.compile(rb"[\d.]{17,}")
+_DIGITS = 15
+_NUMBERS = bytes(byte if byte in b"0123456789." else ord(" ") for byte in range(256))
 
 
 def are_uuids(joined: bytes, count: int) -> bool:
@@ -182,12 +183,16 @@ def same_json(one: bytes, other: bytes) -> bool:
     )
     if first != second:
         return False
-    if sorted(_LONG_DIGITS.findall(one)) == sorted(_LONG_DIGITS.findall(other)):
+    if _long_numbers(one) == _long_numbers(other):
         return True
     pairs = zip(_values(one), _values(other), strict=True)
     return all(
         _as_json(value) == _as_json(found) for value, found in pairs if NULL not in (value, found)
     )
+
+
+def _long_numbers(joined: bytes) -> list[bytes]:
+    return sorted(part for part in joined.translate(_NUMBERS).split() if len(part) > _DIGITS)
 
 
 def _values(joined: bytes) -> list[bytes]:

@@ -199,11 +199,17 @@ STRUCTURES: tuple[Case, ...] = (
     *(Case(name, "shape", script(sql)) for name, sql in SHAPES.items()),
     Case("1500-columns-of-text", "shape", lambda c: wide(c, 1500, "a")),
     Case("1600-columns", "shape", lambda c: wide(c, 1600, None), refused="source-too-wide"),
-    Case("1100-columns-of-integers", "shape", lambda c: wide(c, 1100, 7)),
+    Case(
+        "1100-columns-of-integers",
+        "shape",
+        lambda c: wide(c, 1100, 7),
+        refused="source-too-wide",
+    ),
     Case(
         "500-columns-that-do-not-compress",
         "shape",
         lambda c: wide(c, 500, hashlib.sha512().hexdigest()),
+        refused="source-too-wide",
     ),
     Case(
         "rows-of-megabytes",
