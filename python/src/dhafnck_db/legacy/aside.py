@@ -49,7 +49,7 @@ _INDEXES = """
 
 # A table that others still refer to cannot begin anew.
 _UNREFERRED = """
-    SELECT tables.name FROM unnest(%(tables)s) AS tables (name)
+    SELECT tables.name FROM unnest(%(tables)s::text[]) AS tables (name)
     WHERE NOT EXISTS (
         SELECT FROM pg_constraint WHERE contype = 'f' AND confrelid = tables.name::regclass)
 """
@@ -67,7 +67,7 @@ def set_aside(connection: Connection, tables: Sequence[Table], *, rows: int) -> 
     Raises:
         psycopg2.Error: the rows break a constraint.
     """
-    if rows < WORTHWHILE:
+    if rows < WORTHWHILE or not tables:
         yield
         return
     names = [f'"{table.schema or "public"}"."{table.name}"' for table in tables]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 WANTED = 64 << 10  # bytes of a batch; more misses the processor's cache
-MOST_ROWS = 1000
+MOST_ROWS, MOST = 1000, 4 << 20  # rows and bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,32 +54,45 @@ def scan(
     rows: Rows,
     selected: str,
     parameters: Mapping[str, object],
+    unseen: str = "0",
 ) -> Iterator[tuple[int, int, Sequence[bytes | int | float | None] | None]]:
     """Ask the same of batch after batch: yield its first and last number, and the answer.
 
-    A row that is too big for the reader stands alone, and its answer is None.
+    A row that is too big stands alone, and its answer is None.
+
+    Args:
+        reader: a connection to the snapshot.
+        rows: the table.
+        selected: what is asked of a batch, in SQL.
+        parameters: of `selected`.
+        unseen: the bytes of a row that are in no answer and will be asked for later, in SQL.
     """
     boundary = (
         f"SELECT max(number) FROM (SELECT {rows.number} AS number FROM {rows.table} "
         f"WHERE {rows.number} BETWEEN :first AND :high ORDER BY 1 LIMIT :size)"
     )
-    statement = f"SELECT {selected} {rows.within}"
+    statement = f"SELECT total({unseen}), {selected} {rows.within}"
     first, high = bounds(reader, rows)
     size = 100
     while first <= high:
         last = reader.execute(boundary, {"first": first, "high": high, "size": size}).fetchone()[0]
         if last is None:
             return
-        try:
-            found = reader.execute(
-                statement, {**parameters, "first": first, "last": last}
-            ).fetchone()
-        except sqlite3.DataError:
-            if size > 1:
-                size = max(1, size // 8)
-                continue
-            found = None
-        yield first, last, found
-        taken = sum(len(part) for part in found if isinstance(part, bytes)) if found else WANTED
+        found, taken = _ask(reader, statement, {**parameters, "first": first, "last": last})
+        if taken > MOST and size > 1:
+            size = max(1, size // 8)
+            continue
+        yield first, last, None if taken > MOST else found
         size = max(1, min(MOST_ROWS, 2 * size, size * WANTED // max(taken, 1)))
         first = last + 1
+
+
+def _ask(
+    reader: sqlite3.Connection, statement: str, parameters: Mapping[str, object]
+) -> tuple[Sequence[bytes | int | float | None], int]:
+    """Return the answer of a batch without its first part, and how many bytes it is about."""
+    try:
+        unseen, *found = reader.execute(statement, parameters).fetchone()
+    except sqlite3.DataError:
+        return (), MOST + 1
+    return found, int(unseen) + sum(len(part) for part in found if isinstance(part, bytes))
