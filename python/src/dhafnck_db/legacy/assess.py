@@ -110,6 +110,8 @@ def _look_at(
     plan = laid.plan
     types = {c.name: Counter(c.types) for c in plan.columns}
     if plain is not None:
+        with keys.writing():
+            plain.follow(snapshot.connection)
         division = _divided(snapshot, laid.source, plain, progress)
         laid = replace(laid, plain=plain, batches=tuple(division.batches))
         if laid.target is not None:

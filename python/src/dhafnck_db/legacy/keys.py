@@ -24,6 +24,7 @@ class Keys:
             # legacy is NULL where it is the key itself.
             "keys (space INTEGER, key TEXT, legacy TEXT, owner TEXT, PRIMARY KEY (space, key))",
             "rejected (target TEXT, legacy TEXT, PRIMARY KEY (target, legacy))",
+            "leads (child INTEGER, number INTEGER, owner TEXT, PRIMARY KEY (child, number))",
             "ids (target TEXT, legacy TEXT, id TEXT, PRIMARY KEY (target, legacy))",
         ):
             connection.execute(f"CREATE TABLE scratch.{table} WITHOUT ROWID")

@@ -90,6 +90,7 @@ class PlainTable:
     conditions: tuple[str, ...]
     sources: Mapping[str, str]  # target column: SQL of the column that it has the values of
     note: tuple[str, str] | None = None  # SQL of the id and the owner, for tables referred to
+    leads_by: str | None = None  # SQL of the column that leads to the row with the owner
     changed_ids: Mapping[str, str] = field(default_factory=dict)  # table of ids: SQL of the number
 
     def divide(self, reader: sqlite3.Connection, report: Callable[[int], None]) -> Division:
@@ -202,6 +203,23 @@ class PlainTable:
             statement = f"SELECT {number}, {uuid_of}({number}) {self.rows.within}"
             for legacy, id_ in reader.execute(statement, self._bounds(batch)):
                 yield table, str(legacy), id_.decode()
+
+    def follow(self, connection: sqlite3.Connection) -> None:
+        """Note for every row the owner of the row that it refers to.
+
+        In the order of what they refer to, since to look up one key after another in no order is
+        to read a page of the notes for each.
+        """
+        if self.leads_by is None:
+            return
+        number = f"s.{self.rows.number}"
+        connection.execute(
+            "INSERT INTO scratch.leads SELECT :child, r.number, k.owner FROM "
+            f"(SELECT {number} AS number, {self.leads_by} AS key FROM {self.rows.table} s "
+            f"WHERE {self.leads_by} IS NOT NULL ORDER BY 2 LIMIT -1) r "  # else it loses its order
+            "CROSS JOIN scratch.keys k WHERE k.space = :parent AND k.key = r.key ORDER BY r.number",
+            self.parameters,
+        )
 
     def take_note(self, connection: sqlite3.Connection, batches: Sequence[Batch]) -> None:
         """Add the rows of the plain batches to the notes, where others refer to them."""

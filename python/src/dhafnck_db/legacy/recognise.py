@@ -80,6 +80,7 @@ class _Recogniser:
         self._checks: dict[str, Check] = {}
         self._conditions: list[str] = []
         self._changed_ids: dict[str, str] = {}
+        self._leads_by: str | None = None
 
     def table(self) -> PlainTable:
         fields = self._mapped(self._laid.target) if self._laid.target is not None else {}
@@ -95,6 +96,7 @@ class _Recogniser:
                 name: one.copied for name, one in fields.items() if one.copied.startswith("s.")
             },
             changed_ids=self._changed_ids,
+            leads_by=self._leads_by,
         )
         target = self._laid.target
         if target is None or not self._is_referred_to(target):
@@ -196,16 +198,7 @@ class _Recogniser:
                     raise NotPlain  # the rows have to be counted
                 fields[derived.column] = Field(derived.column, ":owner", ":owner")
             else:
-                c = self._sql(derived.sources[0])
-                self._parameters["parent"] = self._keys.space(derived.parent, ("id",))
-                found = (
-                    f"(SELECT k.owner FROM scratch.keys k WHERE k.space = :parent AND k.key = {c})"
-                )
-                # A row that refers to none that goes in is looked at; one that refers to nobody
-                # belongs to whom the run names.
-                sql = f"CASE WHEN {c} IS NULL THEN :owner ELSE {found} END"
-                self._conditions.append(f"({sql}) IS NOT NULL")
-                fields[derived.column] = Field(derived.column, sql, sql)
+                fields[derived.column] = self._inherited(derived)
 
     def _derived_id(self, derived: Derived) -> Field:
         """Return the field of an id that is made from other columns, of which the first is one."""
@@ -221,6 +214,24 @@ class _Recogniser:
         # Every id is of the same length, so that no two rows are spelled the same.
         joined = " || '/' || ".join(parts)
         return Field(derived.column, f"as_uuid({joined})", f"same_uuid({joined})")
+
+    def _inherited(self, derived: Derived) -> Field:
+        """Return the field of an owner that is that of the row referred to.
+
+        A row that refers to none that goes in is looked at; one that refers to nobody belongs to
+        whom the run names.
+        """
+        c = self._sql(derived.sources[0])
+        self._parameters["parent"] = self._keys.space(derived.parent or "", ("id",))
+        self._parameters["child"] = self._keys.space(self._source.name, ("owner",))
+        self._leads_by = c
+        found = (
+            "(SELECT l.owner FROM scratch.leads l "
+            f"WHERE l.child = :child AND l.number = s.{self._source.rowid})"
+        )
+        owner = f"CASE WHEN {c} IS NULL THEN :owner ELSE {found} END"
+        self._conditions.append(f"({owner}) IS NOT NULL")
+        return Field(derived.column, owner, owner)
 
     def _fold(self, fields: dict[str, Field]) -> None:
         """Add the field that takes the columns without a place of their own, as JSON."""
