@@ -83,7 +83,7 @@ def test_rows_of_50_mb_go_in(heavy: Measured) -> None:
     assert heavy.result["verified"] is True
 
 
-@pytest.mark.xfail(strict=True, reason="a value is held about eleven times on its way")
+@pytest.mark.xfail(strict=True, reason="a value is held about nine times on its way")
 def test_rows_of_50_mb_take_the_memory_of_a_few_of_them(heavy: Measured, base: int) -> None:
     assert heavy.peak < base + 6 * ROW, f"{(heavy.peak - base) / ROW:.1f} rows above the base"
 

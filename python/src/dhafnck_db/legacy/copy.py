@@ -48,16 +48,32 @@ def copy_in(
 
 def written(rows: Iterable[Sequence[str | None]]) -> Iterator[bytes]:
     """Yield rows as `copy_in` takes them; fields are as PostgreSQL reads the type's text."""
-    waiting, size = [], 0
+    waiting: list[str] = []
+    size = 0
     for row in rows:
-        line = _FIELD.join(map(_field, row)) + "\n"
-        waiting.append(line)
-        size += len(line)
+        fields = [_field(text) for text in row]
+        length = sum(map(len, fields))
+        if length > PIECE:
+            yield from _without_copies(["".join(waiting), *fields])
+            waiting, size = [], 0
+            continue
+        waiting.append(_FIELD.join(fields) + "\n")
+        size += length
         if size >= CHUNK:
             yield "".join(waiting).encode()
             waiting, size = [], 0
     if waiting:
         yield "".join(waiting).encode()
+
+
+def _without_copies(parts: list[str]) -> Iterator[bytes]:
+    """Yield rows that are finished and the fields of a big one; COPY joins the pieces."""
+    for place, text in enumerate(parts):
+        if place > 1:
+            yield FIELD
+        for at in range(0, len(text), PIECE):
+            yield text[at : at + PIECE].encode()
+    yield b"\n"
 
 
 def _in_pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:

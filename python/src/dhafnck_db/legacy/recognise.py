@@ -9,7 +9,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import CheckConstraint, Enum, Table
 
@@ -59,28 +59,25 @@ def recognise(
         return None
 
 
+@dataclass
 class _Recogniser:
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        laid: Laid,
-        every: Sequence[Laid],
-        keys: Keys,
-        mapping: LegacyMapping,
-        owner: str | None,
-    ) -> None:
-        self._connection = connection
-        self._laid = laid
-        self._source = laid.source
-        self._every = every
-        self._keys = keys
-        self._mapping = mapping
-        self._owner = owner
-        self._parameters: dict[str, object] = {"owner": owner}
-        self._checks: dict[str, Check] = {}
-        self._conditions: list[str] = []
-        self._changed_ids: dict[str, str] = {}
-        self._leads_by: str | None = None
+    """What is gathered for one table; its fields are the arguments of `recognise`, and findings."""
+
+    _connection: sqlite3.Connection
+    _laid: Laid
+    _every: Sequence[Laid]
+    _keys: Keys
+    _mapping: LegacyMapping
+    _owner: str | None
+    _parameters: dict[str, object] = field(default_factory=dict)
+    _checks: dict[str, Check] = field(default_factory=dict)
+    _conditions: list[str] = field(default_factory=list)
+    _changed_ids: dict[str, str] = field(default_factory=dict)
+    _leads_by: str | None = None
+
+    def __post_init__(self) -> None:
+        self._source = self._laid.source
+        self._parameters["owner"] = self._owner
 
     def table(self) -> PlainTable:
         fields = self._mapped(self._laid.target) if self._laid.target is not None else {}
