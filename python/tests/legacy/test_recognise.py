@@ -123,3 +123,19 @@ def test_rows_looked_at_and_rows_taken_are_all_verified(
     ]
     owners = "SELECT count(*) FROM task_assignees a JOIN tasks t ON t.id = a.task_id"
     assert fetch(owners) == [ROWS]
+
+
+def test_a_rule_is_asked_byte_for_byte_whatever_the_collation_of_the_file(
+    make_file: MakeFile,
+) -> None:
+    delegation = (str(UUID(int=3)), "TASK", str(PROJECT), "global", str(PROJECT), "{}")
+    file = make_file(
+        "CREATE TABLE context_delegations (id TEXT PRIMARY KEY, source_level TEXT COLLATE NOCASE,"
+        " source_id TEXT, target_level TEXT, target_id TEXT, delegated_data JSON,"
+        " delegation_reason TEXT, trigger_type TEXT, user_id TEXT)",
+        (
+            "INSERT INTO context_delegations VALUES (?, ?, ?, ?, ?, ?, '', 'manual', 'me')",
+            [delegation],
+        ),
+    )
+    assert [reject.code for reject in assessed(file).plan.rejects] == ["check"]

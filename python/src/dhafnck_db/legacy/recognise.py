@@ -162,7 +162,9 @@ class _Recogniser:
                 self._check(column.name, "text", "text", also=fits, nullable=nullable)
             case "enum":
                 labels = ", ".join(map(_text, self._labels(name)))
-                self._check(column.name, "text", also=f"{c} IN ({labels})", nullable=nullable)
+                self._check(
+                    column.name, "text", also=f"{c} COLLATE BINARY IN ({labels})", nullable=nullable
+                )
             case _:
                 raise NotPlain
         return Field(name, c, c)
@@ -288,7 +290,9 @@ class _Recogniser:
             used = [column.name for column in target.columns if column.name in words]
             if not set(used) <= fields.keys():
                 continue  # it also concerns a default, which the server itself vouches for
-            values = ", ".join(f"{fields[name].copied} AS {quoted(name)}" for name in used)
+            values = ", ".join(
+                f"({fields[name].copied}) COLLATE BINARY AS {quoted(name)}" for name in used
+            )
             nothing = ", ".join(f"NULL AS {quoted(name)}" for name in used)
             try:
                 self._connection.execute(f"SELECT ({rule}) FROM (SELECT {nothing})")
