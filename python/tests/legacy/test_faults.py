@@ -206,7 +206,7 @@ def test_interrupt_says_how_to_go_on(interrupted: Interrupted) -> None:
 def test_connection_that_is_lost_at_the_end_of_a_copy_makes_no_noise(
     cluster: Cluster, url: URL, sample: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def cut(table: str, done: int, total: int) -> None:
+    def cut(table: str, done: int, total: int, _sent: int) -> None:
         if table == "tasks" and done == total:
             with closing(cluster.server.connect()) as superuser, superuser.cursor() as cursor:
                 cursor.execute(

@@ -53,7 +53,7 @@ def test_what_was_imported_is_recorded(sample: Path, import_: Import, fetch: Fet
 
 def test_progress_reaches_the_number_of_rows_of_each_table(sample: Path, import_: Import) -> None:
     seen: dict[str, tuple[int, int]] = {}
-    import_(sample, progress=lambda table, done, total: seen.update({table: (done, total)}))
+    import_(sample, progress=lambda table, done, total, _sent: seen.update({table: (done, total)}))
     assert seen["tasks"] == (3, 3)
     assert seen["hierarchical_context"] == (1, 1)
 
@@ -129,7 +129,7 @@ def test_changed_owner_is_found_before_commit(
 def test_interrupted_import_leaves_nothing(
     sample: Path, import_: Import, contents: Contents
 ) -> None:
-    def interrupt(table: str, done: int, total: int) -> None:
+    def interrupt(table: str, done: int, total: int, _sent: int) -> None:
         if table == "tasks" and done == total:
             raise KeyboardInterrupt
 
@@ -143,7 +143,7 @@ def test_lost_connection_leaves_nothing_and_says_so(
 ) -> None:
     other = create_engine(target.url)
 
-    def cut(table: str, done: int, total: int) -> None:
+    def cut(table: str, done: int, total: int, _sent: int) -> None:
         if table == "tasks" and done == total:
             with other.begin() as connection:
                 connection.execute(

@@ -58,7 +58,7 @@ def test_file_that_is_swapped_between_assessment_and_load_is_noticed(
         path = sample.with_name("link.db")
         path.symlink_to(sample)
 
-    def swap(table: str, done: int, total: int) -> None:
+    def swap(table: str, done: int, total: int, _sent: int) -> None:
         if kind == "file" and other.exists():
             other.replace(sample)
         if kind == "link" and path.resolve() != other.resolve():

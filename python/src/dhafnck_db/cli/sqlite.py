@@ -13,7 +13,7 @@ import click
 from dhafnck_db.cli.output import emit, format_option
 
 REJECTED = 4  # as a refused import: some rows are not where the others went
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int, int], None]
 
 file_argument = click.argument("file", type=click.Path(path_type=Path))
 owner_option = click.option(
@@ -55,7 +55,8 @@ def assess(file: Path, owner: str | None, columns: bool, report: Path | None, fo
     from dhafnck_db.legacy.estimate import estimate_seconds
 
     _require_place(report)
-    plan = legacy.assess(file, owner=owner)
+    with _progress() as progress:
+        plan = legacy.assess(file, owner=owner, progress=progress)
     estimate = {"seconds": estimate_seconds(plan)}
     result = {"changed": False, **plan.to_dict(), "estimate": estimate}
     if format_ == "html":

@@ -146,7 +146,7 @@ def _divided(
         nonlocal done
         done += rows
         if progress:
-            progress(source.name, done, source.rows)
+            progress(source.name, done, source.rows, 0)
 
     with closing(snapshot.reader()) as reader:
         add_functions(reader)

@@ -21,7 +21,8 @@ from dhafnck_db.legacy.rows import Fault, Fields, RowMaker, row_key
 from dhafnck_db.legacy.rules import Names, id_columns, references, unique_keys
 from dhafnck_db.legacy.source import STORED, number_of, rows_to_look_at
 
-Progress = Callable[[str, int, int], None]
+# Is told a table, the rows of it that are done and those it has, and the bytes that were sent.
+Progress = Callable[[str, int, int, int], None]
 REPORTED_EVERY = 5000  # rows
 
 
@@ -82,7 +83,7 @@ class Judge:
                 else:
                     self._remember(row, fields)
                 if progress and position % REPORTED_EVERY == 0:
-                    progress(source.name, position, source.rows)
+                    progress(source.name, position, source.rows, 0)
         finally:
             checks.close()
         return found

@@ -32,7 +32,7 @@ from dhafnck_db.legacy.archive import ROWID, archive_table, archived_columns, wr
 from dhafnck_db.legacy.aside import set_aside
 from dhafnck_db.legacy.assess import Assessment
 from dhafnck_db.legacy.copy import copy_in, written
-from dhafnck_db.legacy.judge import REPORTED_EVERY, Progress
+from dhafnck_db.legacy.judge import Progress
 from dhafnck_db.legacy.keys import Keys
 from dhafnck_db.legacy.layout import PUBLIC, Laid
 from dhafnck_db.legacy.literal import Row
@@ -223,7 +223,13 @@ def _chunks(
 ) -> Iterator[bytes]:
     """Yield the rows that go in: plain batches as a whole where they can be, others row by row."""
     rejected = frozenset(laid.plan.rejected)
-    done = 0
+    done = sent = 0
+
+    def counted(rows: Iterable[Row]) -> Iterator[Row]:
+        nonlocal done
+        for row in rows:
+            yield row
+            done += 1
 
     def written_out(rows: Iterable[Row]) -> Iterator[bytes]:
         return written(make(row) for row in rows if number_of(row) not in rejected)
@@ -231,33 +237,29 @@ def _chunks(
     if progress is None:
         progress = _silent
     if not laid.batches:
-        yield from written_out(
-            reported(read_rows(snapshot.connection, laid.source), laid.source, progress)
-        )
+        for chunk in written_out(counted(read_rows(snapshot.connection, laid.source))):
+            yield chunk
+            sent += len(chunk)
+            progress(laid.plan.name, done, laid.source.rows, sent)
+        progress(laid.plan.name, laid.source.rows, laid.source.rows, sent)
         return
     with closing(snapshot.reader()) as reader:
         add_functions(reader)
         for batch in laid.batches:
             if batch.plain and laid.plain is not None and fields is not None:
-                yield laid.plain.copied(reader, fields, batch)
+                chunks = iter([laid.plain.copied(reader, fields, batch)])
             else:
                 span = read_span(snapshot.connection, laid.source, batch.first, batch.last)
-                yield from written_out(span)
+                chunks = written_out(span)
+            for chunk in chunks:
+                yield chunk
+                sent += len(chunk)
             done += batch.rows
-            progress(laid.plan.name, done, laid.source.rows)
+            progress(laid.plan.name, done, laid.source.rows, sent)
 
 
-def _silent(table: str, done: int, rows: int) -> None:
+def _silent(table: str, done: int, rows: int, sent: int) -> None:
     """Tell nobody."""
-
-
-def reported(rows: Iterable[Row], source: SourceTable, progress: Progress) -> Iterator[Row]:
-    """Yield the rows, and tell from time to time how many there were."""
-    for done, row in enumerate(rows, 1):
-        yield row
-        if done % REPORTED_EVERY == 0:
-            progress(source.name, done, source.rows)
-    progress(source.name, source.rows, source.rows)
 
 
 def _changed_ids(snapshot: Snapshot, assessment: Assessment, keys: Keys) -> Iterator[bytes]:

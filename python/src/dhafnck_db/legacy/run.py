@@ -74,14 +74,16 @@ class VerifyResult:
         }
 
 
-def assess(path: Path, *, owner: str | None, wait: float = WAIT) -> Plan:
+def assess(
+    path: Path, *, owner: str | None, progress: Progress | None = None, wait: float = WAIT
+) -> Plan:
     """Return what an import of the file would do. Read-only; needs no database.
 
     Raises:
         SourceError: the file cannot be read.
     """
     with open_snapshot(path, wait=wait) as snapshot:
-        return _assess(snapshot, Keys(snapshot.connection), owner, None).plan
+        return _assess(snapshot, Keys(snapshot.connection), owner, progress).plan
 
 
 def import_file(
