@@ -98,7 +98,7 @@ def test_ctrl_c_ends_the_wait(configure: Configure, server: Server, database: UR
         process.send_signal(signal.SIGINT)
         out, error = process.communicate(timeout=5)
     assert (process.returncode, out) == (130, "")
-    assert error.strip() == "interrupted; nothing was left half done"
+    assert error.strip() == "interrupted; nothing was left half done: run the command again"
     assert catalog(database) == before
 
 
