@@ -139,3 +139,12 @@ def test_a_rule_is_asked_byte_for_byte_whatever_the_collation_of_the_file(
         ),
     )
     assert [reject.code for reject in assessed(file).plan.rejects] == ["check"]
+
+
+def test_a_key_that_is_kept_in_the_archive_too_is_still_required(make_file: MakeFile) -> None:
+    file = make_file(
+        "CREATE TABLE labels (id TEXT PRIMARY KEY, name TEXT UNIQUE, user_id TEXT, extra TEXT);"
+        "INSERT INTO labels VALUES (NULL, 'n', 'me', 'e');"
+    )
+    rejects = assessed(file).plan.rejects
+    assert [(reject.column, reject.code) for reject in rejects] == [("id", "null-in-required")]

@@ -183,10 +183,16 @@ class _Recogniser:
         is_stored = f"{c} < x''" if kept_as_text else IS[stored].format(c=c)
         holds = " AND ".join(part for part in (is_stored, also) if part)
         known = self._checks.get(name)
-        if known is None or (known.stored == stored and known.spelling == "text"):
-            self._checks[name] = Check(name, c, stored, holds, spelling, nullable)
-        elif known.stored != stored or spelling not in ("text", known.spelling):
-            raise NotPlain  # asked for twice, and for different things
+        if known is not None:  # asked for twice, as an id and as a key of the archive for example
+            if known.stored != stored:
+                raise NotPlain
+            strict = {known.spelling, spelling} - {"", "text"}
+            if len(strict) > 1:
+                raise NotPlain
+            spelling = strict.pop() if strict else known.spelling or spelling
+            holds = " AND ".join(dict.fromkeys((known.holds, holds)))
+            nullable = known.nullable and nullable
+        self._checks[name] = Check(name, c, stored, holds, spelling, nullable)
 
     def _derive(self, target: Table, fields: dict[str, Field]) -> None:
         for derived in self._laid.plan.derived:
