@@ -148,3 +148,11 @@ def test_a_key_that_is_kept_in_the_archive_too_is_still_required(make_file: Make
     )
     rejects = assessed(file).plan.rejects
     assert [(reject.column, reject.code) for reject in rejects] == [("id", "null-in-required")]
+
+
+def test_a_file_without_a_required_column_is_rejected_row_by_row(make_file: MakeFile) -> None:
+    file = make_file(
+        "CREATE TABLE projects (id TEXT PRIMARY KEY, user_id TEXT)",
+        ("INSERT INTO projects VALUES (?, 'me')", [(str(PROJECT),)]),
+    )
+    assert [reject.code for reject in assessed(file).plan.rejects] == ["column-absent"]

@@ -114,6 +114,14 @@ class _Recogniser:
         self._fold(fields)
         self._refer(target, fields)
         self._constrain(target, fields)
+        if any(
+            column.name not in fields
+            and not column.nullable
+            and column.server_default is None
+            and column.identity is None
+            for column in target.columns
+        ):
+            raise NotPlain  # no row goes in, and each is listed
         for names in unique_keys(target):
             if set(names) <= fields.keys():
                 self._require_unique([part for name in names for part in self._origins(name)])
@@ -270,13 +278,13 @@ class _Recogniser:
 
     def _refer(self, target: Table, fields: Mapping[str, Field]) -> None:
         """Every reference that a constraint holds has to lead to a row that goes in."""
-        leading = {d.sources[0] for d in self._laid.plan.derived if d.parent and d.sources}
+        leading = {(d.sources[0], d.parent) for d in self._laid.plan.derived if d.parent}
         for column, parent, referred in references(target):
             if column not in fields:
                 continue
             if parent == target.name or referred != "id":
                 raise NotPlain
-            if self._origin(column) in leading:
+            if (self._origin(column), parent) in leading:
                 continue  # it is looked up for the owner
             name = f"refers_{column}"
             self._parameters[name] = self._keys.space(parent, ("id",))
