@@ -17,7 +17,7 @@ from psycopg2.extensions import cursor as Cursor
 from sqlalchemy import URL
 
 from dhafnck_db import legacy
-from dhafnck_db.errors import TargetError, VerificationError
+from dhafnck_db.errors import TargetError, ToolkitError, VerificationError
 from legacy.faults import (
     Cluster,
     State,
@@ -281,10 +281,8 @@ def test_imports_without_the_lock_of_the_command_line_do_not_mix_either(
         with connected(url) as connection:
             try:
                 return legacy.import_file(connection, file, owner="x").changed
-            except legacy.RejectsFoundError:
-                raise
-            except Exception as failure:
-                return getattr(failure, "code", repr(failure))
+            except ToolkitError as failure:
+                return failure.code
 
     with ThreadPoolExecutor() as threads:
         ended = list(threads.map(import_, [sample, sample, big.file]))

@@ -23,13 +23,14 @@ def ahead(items: Iterable[Item]) -> Iterator[Iterator[Item]]:
 
     The thread has ended when the block does, whether or not every item was taken.
     """
-    made: Queue[tuple[Item | None, BaseException | None]] = Queue(DEPTH)
+    # An item in a tuple, what making one raised, or None at the end.
+    made: Queue[tuple[Item] | BaseException | None] = Queue(DEPTH)
     given_up = Event()
 
-    def put(item: Item | None, failure: BaseException | None) -> bool:
+    def put(what: tuple[Item] | BaseException | None) -> bool:
         while not given_up.is_set():
             try:
-                made.put((item, failure), timeout=PATIENCE)
+                made.put(what, timeout=PATIENCE)
             except Full:
                 continue
             return True
@@ -38,21 +39,18 @@ def ahead(items: Iterable[Item]) -> Iterator[Iterator[Item]]:
     def make() -> None:
         try:
             for item in items:
-                if not put(item, None):
+                if not put((item,)):
                     return
         except BaseException as failure:
-            put(None, failure)
+            put(failure)
         else:
-            put(None, StopIteration())
+            put(None)
 
     def take() -> Iterator[Item]:
-        while True:
-            item, failure = made.get()
-            if isinstance(failure, StopIteration):
-                return
-            if failure is not None:
-                raise failure
-            yield item  # type: ignore[misc]
+        while (what := made.get()) is not None:
+            if isinstance(what, BaseException):
+                raise what
+            yield what[0]
 
     maker = Thread(target=make, name="reader")
     maker.start()
