@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from dhafnck_db.legacy.assess import Assessment, assess_snapshot
+from dhafnck_db.legacy.assessment import Assessment, assess_snapshot
 from dhafnck_db.legacy.keys import Keys
 from dhafnck_db.legacy.mapping import load_mapping
 from dhafnck_db.legacy.snapshot import open_snapshot

@@ -45,15 +45,11 @@ def joined(values: Sequence[str]) -> bytes:
 
 
 def times(values: Sequence[str]) -> bool:
-    heads, tails = [value[:19] for value in values], [value[19:] for value in values]
-    return are_times(joined(heads), joined(tails), len(values))
+    return are_times(joined(values), len(values))
 
 
 def documents(values: Sequence[str]) -> bool:
-    rows = len(values)
-    return are_texts(joined(values), rows=rows, fields=1, nulls=0) and are_exact_json(
-        joined(values), rows
-    )
+    return are_texts(joined(values), len(values)) and are_exact_json(joined(values))
 
 
 @given(st.lists(st.uuids().map(str), min_size=1))
@@ -122,7 +118,7 @@ def test_json_that_is_not_exact_is_not_taken(values: list[str]) -> None:
     )
 )
 def test_texts_that_postgresql_holds_are_taken(values: list[str]) -> None:
-    assert are_texts(joined(values), rows=len(values), fields=1, nulls=0)
+    assert are_texts(joined(values), len(values))
 
 
 @pytest.mark.parametrize(
@@ -131,7 +127,7 @@ def test_texts_that_postgresql_holds_are_taken(values: list[str]) -> None:
 def test_text_that_postgresql_does_not_hold_or_that_holds_a_separator_is_not_taken(
     raw: bytes,
 ) -> None:
-    assert not are_texts(raw, rows=1, fields=1, nulls=0)
+    assert not are_texts(raw, 1)
 
 
 @pytest.mark.parametrize(

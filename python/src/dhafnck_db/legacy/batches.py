@@ -9,6 +9,8 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+Span = tuple[int, int]  # the first and the last number of rows
+
 WANTED = 64 << 10  # bytes of a batch; more misses the processor's cache
 MOST_ROWS, MOST = 1000, 4 << 20  # rows and bytes
 
@@ -41,17 +43,24 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def bounds(reader: sqlite3.Connection, rows: Rows) -> tuple[int, int]:
-    """Return the first and the last number; of a table without rows a span that has none."""
+def spans(reader: sqlite3.Connection, rows: Rows, count: int) -> list[Span]:
+    """Return `count` spans of row numbers, about equally long, that together are the whole table.
+
+    A table without rows has none, and one with a few numbers has fewer.
+    """
     low, high = reader.execute(
         f"SELECT min({rows.number}), max({rows.number}) FROM {rows.table}"
     ).fetchone()
-    return (1, 0) if low is None else (low, high)
+    if low is None:
+        return []
+    step = max(1, -(-(high - low + 1) // count))
+    return [(first, min(first + step - 1, high)) for first in range(low, high + 1, step)]
 
 
 def scan(
     reader: sqlite3.Connection,
     rows: Rows,
+    span: Span,
     selected: str,
     parameters: Mapping[str, object],
     unseen: str = "0",
@@ -63,6 +72,7 @@ def scan(
     Args:
         reader: a connection to the snapshot.
         rows: the table.
+        span: which of its rows.
         selected: what is asked of a batch, in SQL.
         parameters: of `selected`.
         unseen: the bytes of a row that are in no answer and will be asked for later, in SQL.
@@ -72,7 +82,7 @@ def scan(
         f"WHERE {rows.number} BETWEEN :first AND :high ORDER BY 1 LIMIT :size)"
     )
     statement = f"SELECT total({unseen}), {selected} {rows.within}"
-    first, high = bounds(reader, rows)
+    first, high = span
     size = 100
     while first <= high:
         last = reader.execute(boundary, {"first": first, "high": high, "size": size}).fetchone()[0]

@@ -15,7 +15,7 @@ from sqlalchemy.schema import sort_tables
 from dhafnck_db.bookkeeping import ARCHIVE_SCHEMA
 from dhafnck_db.errors import SourceError
 from dhafnck_db.legacy import archive as archives
-from dhafnck_db.legacy.batches import Batch, Rows, quoted, scan
+from dhafnck_db.legacy.batches import Batch, Rows, quoted, scan, spans
 from dhafnck_db.legacy.convert import conversion_to
 from dhafnck_db.legacy.literal import Row, is_clean
 from dhafnck_db.legacy.mapping import LegacyMapping
@@ -233,7 +233,8 @@ def _unclean(snapshot: Snapshot, source: SourceTable, names: Sequence[str]) -> s
     joined = ", ".join(f"group_concat(s.{quoted(name)}, '')" for name in names)
     found = set()
     with closing(snapshot.reader()) as reader:
-        for first, last, texts in scan(reader, rows, joined, {}):
+        (whole,) = spans(reader, rows, 1)
+        for first, last, texts in scan(reader, rows, whole, joined, {}):
             if texts is None:
                 few = read_span(snapshot.connection, source, first, last)
                 found |= _unclean_among(few, source, names)

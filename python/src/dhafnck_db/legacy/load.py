@@ -30,7 +30,7 @@ from dhafnck_db import __version__, bookkeeping
 from dhafnck_db.errors import TargetError
 from dhafnck_db.legacy.archive import ROWID, archive_table, archived_columns, write_as
 from dhafnck_db.legacy.aside import set_aside
-from dhafnck_db.legacy.assess import Assessment
+from dhafnck_db.legacy.assessment import Assessment
 from dhafnck_db.legacy.copy import copy_in, written
 from dhafnck_db.legacy.judge import Progress
 from dhafnck_db.legacy.keys import Keys

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import sqlite3
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
-from dhafnck_db.legacy.batches import Batch, Rows, scan
-from dhafnck_db.legacy.convert import name_uuid
+from dhafnck_db.legacy.batches import Batch, Rows, Span, scan
 from dhafnck_db.legacy.spelling import (
     FIELD,
     NULL,
@@ -25,6 +25,7 @@ from dhafnck_db.legacy.spelling import (
     are_times,
     are_uuids,
 )
+from dhafnck_db.legacy.uuids import name_uuid
 
 # SQL of a column's storage class; to compare with the least text and blob spares many calls.
 IS = {
@@ -44,6 +45,7 @@ _WRITTEN = (
     (b"\f", b"\\f"),
     (ROW, b"\n"),
 )
+_MOST_ARGUMENTS = 100  # of a function; SQLite's own limit is 127
 SPELLINGS = ("uuid", "time", "text", "json")
 
 
@@ -72,10 +74,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Division:
-    """A table in batches, and how many NULLs the plain ones have, by column."""
+    """Rows in batches, in their order, and how many NULLs the plain ones have, by column."""
 
     batches: list[Batch]
-    nulls: dict[str, int]
+    nulls: Counter[str]
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return sum(batch.rows for batch in self.batches)
 
 
 @dataclass(frozen=True)
@@ -93,32 +100,28 @@ class PlainTable:
     leads_by: str | None = None  # SQL of the column that leads to the row with the owner
     changed_ids: Mapping[str, str] = field(default_factory=dict)  # table of ids: SQL of the number
 
-    def divide(self, reader: sqlite3.Connection, report: Callable[[int], None]) -> Division:
-        """Return all rows in batches, each found plain or not.
+    def divide(
+        self, reader: sqlite3.Connection, span: Span, report: Callable[[int], None]
+    ) -> Division:
+        """Return the rows of a span in batches, each found plain or not.
 
         `report` is told the rows of each batch that is done.
         """
-        kinds = {kind: self._columns(kind) for kind in SPELLINGS}
         nullable = [check for check in self.checks if check.nullable]
+        spelled = [check for check in self.checks if check.spelling]
         selected = ", ".join(
             [
                 "count(*)",
                 f"total({self._plain()})",
                 *(f"count({check.column})" for check in nullable),
-                *(_joined([check]) for check in kinds["uuid"]),
-                *(
-                    f"group_concat(substr({check.column}, {part}), {_blob(ROW)})"
-                    for check in kinds["time"]
-                    for part in ("1, 19", "20")
-                ),
-                *(_joined(kinds[kind]) for kind in ("text", "json") if kinds[kind]),
+                *(f"group_concat({check.column}, {_blob(ROW)})" for check in spelled),
             ]
         )
-        division = Division([], {check.name: 0 for check in nullable})
+        division = Division([], Counter())
         # A blob is written as two digits a byte.
         blobs = [f"coalesce(2 * length({c.column}), 0)" for c in self.checks if c.stored == "blob"]
         unseen = " + ".join(blobs) or "0"
-        for first, last, found in scan(reader, self.rows, selected, self.parameters, unseen):
+        for first, last, found in scan(reader, self.rows, span, selected, self.parameters, unseen):
             if found is None:
                 division.batches.append(Batch(first, last, 1, plain=False))
                 report(1)
@@ -126,7 +129,11 @@ class PlainTable:
             answers: Iterator[Any] = iter(found)
             rows, holding = next(answers), next(answers)
             counts = {check.name: next(answers) for check in nullable}
-            plain = holding == rows and self._spelled(answers, kinds, rows, counts)
+            joined: dict[str, list[tuple[bytes, int]]] = {kind: [] for kind in SPELLINGS}
+            for check, column in zip(spelled, answers, strict=True):
+                if column is not None:
+                    joined[check.spelling].append((column, counts.get(check.name, rows)))
+            plain = holding == rows and self._spelled(joined)
             division.batches.append(Batch(first, last, rows, plain))
             report(rows)
             if plain:
@@ -142,34 +149,19 @@ class PlainTable:
         ]
         return " AND ".join([*holding, *self.conditions]) or "1"
 
-    def _columns(self, kind: str) -> list[Check]:
-        return [check for check in self.checks if check.spelling == kind]
-
-    def _spelled(
-        self,
-        answers: Iterator[Any],
-        kinds: Mapping[str, list[Check]],
-        rows: int,
-        counts: Mapping[str, int],
-    ) -> bool:
-        for check in kinds["uuid"]:
-            joined, count = next(answers), counts.get(check.name, rows)
-            if count and not are_uuids(joined, count):
-                return False
-        for check in kinds["time"]:
-            heads, tails, count = next(answers), next(answers), counts.get(check.name, rows)
-            if count and not are_times(heads, tails, count):
-                return False
+    def _spelled(self, found: Mapping[str, Sequence[tuple[bytes, int]]]) -> bool:
+        """Whether the values of columns, joined and counted, are spelled as the columns ask."""
+        if not all(are_uuids(*column) for column in found["uuid"]):
+            return False
+        if not all(are_times(*column) for column in found["time"]):
+            return False
         for kind in ("text", "json"):
-            if not kinds[kind]:
+            if not found[kind]:
                 continue
-            joined = next(answers)
-            nulls = sum(rows - counts.get(check.name, rows) for check in kinds[kind])
-            if joined is None or not are_texts(
-                joined, rows=rows, fields=len(kinds[kind]), nulls=nulls
-            ):
+            joined = ROW.join(column for column, _ in found[kind])
+            if not are_texts(joined, sum(count for _, count in found[kind])):
                 return False
-            if kind == "json" and not are_exact_json(joined, rows * len(kinds[kind])):
+            if kind == "json" and not are_exact_json(joined):
                 return False
         return True
 
@@ -277,22 +269,15 @@ def _runs(batches: Sequence[Batch]) -> Iterator[tuple[int, int]]:
             first = None
 
 
-def _joined(checks: Sequence[Check]) -> str:
-    """Return SQL of the rows of some columns, joined; NULL is left out of a single UUID column."""
-    if len(checks) == 1 and checks[0].spelling == "uuid":
-        return f"group_concat({checks[0].column}, {_blob(ROW)})"
-    columns = (_or_null(check.column) if check.nullable else check.column for check in checks)
-    return f"group_concat({_row(columns)}, {_blob(ROW)})"
-
-
 def _row(values: Iterable[str]) -> str:
-    """Return SQL of the values of a row, joined; as a balanced tree, which copies least."""
+    """Return SQL of the values of a row, joined; they hold no NUL, at which printf would stop."""
     parts = list(values)
-    while len(parts) > 1:
-        pairs = zip(parts[::2], parts[1::2], strict=False)
-        joined = [f"({left} || {_blob(FIELD)} || {right})" for left, right in pairs]
-        parts = joined + parts[len(parts) - len(parts) % 2 :]
-    return parts[0]
+    calls = []
+    for start in range(0, len(parts), _MOST_ARGUMENTS):
+        some = parts[start : start + _MOST_ARGUMENTS]
+        shape = FIELD.decode().join(["%s"] * len(some))
+        calls.append(f"printf('{shape}', {', '.join(some)})")
+    return f" || {_blob(FIELD)} || ".join(calls)
 
 
 def _or_null(value: str) -> str:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from dhafnck_db.bookkeeping import imports
 from dhafnck_db.errors import SourceError, TargetError, VerificationError
-from dhafnck_db.legacy.assess import Assessment, assess_snapshot
+from dhafnck_db.legacy.assessment import Assessment, assess_snapshot
 from dhafnck_db.legacy.batches import Batch
 from dhafnck_db.legacy.comparison import Comparison
 from dhafnck_db.legacy.judge import Progress
@@ -32,7 +32,16 @@ from dhafnck_db.legacy.snapshot import WAIT, Snapshot, open_snapshot
 from dhafnck_db.legacy.verify import verify
 from dhafnck_db.models import Base
 
-__all__ = ["ImportResult", "Progress", "VerifyResult", "assess", "import_file", "verify_file"]
+__all__ = [
+    "ImportResult",
+    "Plan",
+    "Progress",
+    "RejectsFoundError",
+    "VerifyResult",
+    "assess",
+    "import_file",
+    "verify_file",
+]
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ CHUNK = 1 << 20
 COPY, SCRATCH = "snapshot.db", "scratch.db"
 LONGEST = 16 << 20  # bytes
 LONE = "surrogateescape"  # what becomes of bytes that are no UTF-8
-CACHE = 4096  # KiB of pages that a connection keeps
+CACHE = 512  # KiB of pages that a connection keeps
 # What SQLite keeps beside a file: commits not yet in it, or what undoes half a commit.
 SIDECARS = ("-wal", "-journal")
 
@@ -55,18 +55,8 @@ class Snapshot:
             raise _changed(self.path, "was replaced by another file since it was read")
 
     def reader(self) -> sqlite3.Connection:
-        """Open another connection for reading, with `scratch` attached; text comes as bytes.
-
-        For use by any one thread at a time. No value or row longer than LONGEST bytes can be read.
-        """
-        reader = open_read_only(self.directory / COPY)
-        reader.text_factory = bytes
-        reader.execute("PRAGMA trusted_schema = OFF")
-        reader.execute(f"PRAGMA cache_size = -{CACHE}")
-        _attach_scratch(reader, self.directory, "ro")
-        reader.execute(f"PRAGMA scratch.cache_size = -{CACHE}")
-        reader.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
-        return reader
+        """Open another connection for reading; see `open_reader`."""
+        return open_reader(self.directory)
 
 
 @dataclass(frozen=True)
@@ -129,6 +119,21 @@ def open_read_only(
     )
     connection.text_factory = _text
     return connection
+
+
+def open_reader(directory: Path) -> sqlite3.Connection:
+    """Open a snapshot's copy for reading, with `scratch` attached; text comes as bytes.
+
+    For use by any one thread at a time. No value or row longer than LONGEST bytes can be read.
+    """
+    reader = open_read_only(directory / COPY)
+    reader.text_factory = bytes
+    reader.execute("PRAGMA trusted_schema = OFF")
+    reader.execute(f"PRAGMA cache_size = -{CACHE}")
+    _attach_scratch(reader, directory, "ro")
+    reader.execute(f"PRAGMA scratch.cache_size = -{CACHE}")
+    reader.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
+    return reader
 
 
 def _attach_scratch(connection: sqlite3.Connection, directory: Path, mode: str) -> None:

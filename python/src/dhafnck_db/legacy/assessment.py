@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import MetaData
 
 from dhafnck_db.errors import SourceError
+from dhafnck_db.legacy.companion import Companion, companion_of, divide
 from dhafnck_db.legacy.judge import Judge, Progress
 from dhafnck_db.legacy.keys import Keys
 from dhafnck_db.legacy.layout import OWNER, Laid, lay_out
 from dhafnck_db.legacy.literal import escaped
 from dhafnck_db.legacy.mapping import LegacyMapping
-from dhafnck_db.legacy.plain import Division, PlainTable, add_functions
+from dhafnck_db.legacy.plain import Division, PlainTable
 from dhafnck_db.legacy.plan import OWNERLESS, Plan, Reject, Source, Warning
 from dhafnck_db.legacy.recognise import recognise
 from dhafnck_db.legacy.references import dangling
@@ -66,13 +66,14 @@ def assess_snapshot(
         laid = lay_out(snapshot, tables, models, mapping)
         rejects: list[Reject] = []
         warned = [_CHANGING] if snapshot.changing else []
-        for place in range(len(laid)):
-            laid[place], found, ownerless = _look_at(
-                snapshot, laid[place], laid, keys, mapping, owner, progress
-            )
-            rejects += found
-            if ownerless:
-                warned.append(_ownerless(laid[place].plan.name, ownerless))
+        with companion_of(snapshot) as companion:
+            for place in range(len(laid)):
+                laid[place], found, ownerless = _look_at(
+                    snapshot, laid[place], laid, keys, mapping, owner, companion, progress
+                )
+                rejects += found
+                if ownerless:
+                    warned.append(_ownerless(laid[place].plan.name, ownerless))
         warnings = (*warned, *dangling(connection, laid, keys, mapping))
         unplaced = read_unplaced(connection)
         source = Source(
@@ -100,6 +101,7 @@ def _look_at(
     keys: Keys,
     mapping: LegacyMapping,
     owner: str | None,
+    companion: Companion | None,
     progress: Progress | None,
 ) -> tuple[Laid, list[Reject], int]:
     """Return a table with what its rows are, its rejects, and how many rows have no owner.
@@ -112,7 +114,8 @@ def _look_at(
     if plain is not None:
         with keys.writing():
             plain.follow(snapshot.connection)
-        division = _divided(snapshot, laid.source, plain, progress)
+        report = _told(progress, laid.source)
+        division = divide(snapshot, plain, laid.source.rows, companion, report)
         laid = replace(laid, plain=plain, batches=tuple(division.batches))
         if laid.target is not None:
             _count(types, plain, division)
@@ -137,9 +140,8 @@ def _look_at(
     return replace(laid, plan=plan), judged.rejects, maker.ownerless
 
 
-def _divided(
-    snapshot: Snapshot, source: SourceTable, plain: PlainTable, progress: Progress | None
-) -> Division:
+def _told(progress: Progress | None, source: SourceTable) -> Callable[[int], None]:
+    """Return what counts the rows of a table that are done, and passes it on."""
     done = 0
 
     def report(rows: int) -> None:
@@ -148,9 +150,7 @@ def _divided(
         if progress:
             progress(source.name, done, source.rows, 0)
 
-    with closing(snapshot.reader()) as reader:
-        add_functions(reader)
-        return plain.divide(reader, report)
+    return report
 
 
 def _count(types: dict[str, Counter[str]], plain: PlainTable, division: Division) -> None:
