@@ -70,3 +70,9 @@ class GuardError(ToolkitError):
     """The command is refused because it could hit the wrong database."""
 
     exit_code = 7
+
+
+class UnreportedError(ToolkitError):
+    """The work is done and stays; only the file that tells of it could not be written."""
+
+    exit_code = 8

@@ -35,6 +35,7 @@ Result = Mapping[str, Any]
 
 MARK = "<!doctype html><!-- dhafnck-db: import report -->"  # how an earlier report is recognised
 LISTED = 10_000  # entries of one list; a browser gets slow beyond
+SMALLEST = 1 << 14  # bytes; no report is smaller
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,24 @@ class Verdict:
 
 
 def require_place(file: Path) -> None:
-    """Refuse a place that no report can be written to, before long work is done for it. Read-only.
+    """Refuse a place that no report can be written to, before long work is done for it.
 
     An earlier report is replaced; any other file that holds something is not, above all not the
-    legacy file itself.
+    legacy file itself. A nameless file is written into the folder on trial, and gone at once.
 
     Raises:
-        UsageError: the folder does not exist, or something else is at the path.
+        UsageError: the folder does not exist or takes no file, or something else is at the path.
     """
+    _require_replaceable(file)
+    try:
+        with tempfile.TemporaryFile(dir=file.parent) as trial:
+            trial.write(bytes(SMALLEST))
+            trial.flush()
+    except OSError as failure:
+        raise _unwritable(file, failure) from None
+
+
+def _require_replaceable(file: Path) -> None:
     try:
         if not file.parent.is_dir():
             raise UsageError(
@@ -95,7 +106,7 @@ def write_report(result: Result, file: Path) -> None:
     Raises:
         UsageError: the file cannot be written; what was there before still is.
     """
-    require_place(file)
+    _require_replaceable(file)
     try:
         descriptor, name = tempfile.mkstemp(prefix=".report-", suffix=".partial", dir=file.parent)
     except OSError as failure:
