@@ -11,11 +11,21 @@ from urllib.parse import quote
 import pytest
 from conftest import PASSWORD, Ended, configuration
 from fix_schema import execute
+from markupsafe import escape
 from sqlalchemy import URL
 
 from dhafnck_db.legacy.sample import write_sample
 
 Run = Callable[..., Ended]
+
+# A server that changes a value, and one that takes none.
+TRIGGER = """
+    CREATE FUNCTION on_insert() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} RETURN NEW; END $$;
+    CREATE TRIGGER on_insert BEFORE INSERT ON tasks FOR EACH ROW EXECUTE FUNCTION on_insert();
+"""
+CHANGED = TRIGGER.format("NEW.title := '<other>';")
+BROKEN = TRIGGER.format("RAISE 'no room for <tasks>';")
+FILLED = "INSERT INTO labels (id, user_id, name) VALUES (gen_random_uuid(), 'me', 'l')"
 
 
 @pytest.fixture
@@ -117,6 +127,35 @@ def test_refused_import_leaves_its_report_and_the_list(
     else:
         assert ended.out.count("reject: task_dependencies[") == 20
         assert "--format json and --report list all" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("before", "owner", "code", "said"),
+    [
+        ("SELECT", None, "owner-required", "name the user_id that they shall belong to"),
+        (FILLED, "me", "target-not-empty", "public.labels already hold data"),
+        (BROKEN, "me", "load-failed", "no room for <tasks>"),
+        (CHANGED, "me", "verification-failed", ".title is not what the file holds"),
+    ],
+)
+def test_import_that_fails_leaves_a_report_with_the_reason(
+    at_head: URL, sample: Path, tmp_path: Path, run: Run, before: str, owner: str | None, code: str,
+    said: str,
+) -> None:  # fmt: skip
+    execute(at_head, before)
+    ended = run(
+        "sqlite", "import", str(sample), *(("--owner", owner) if owner else ()),
+        "--report", "kept.html", "--format", "json", env=configuration(at_head),
+    )  # fmt: skip
+    assert ended.out == ""
+    assert ended.err.startswith(f"error[{code}]: ")
+    html = (tmp_path / "kept.html").read_text()
+    assert "Not imported; the database is as it was" in html
+    assert f"({code})" in html
+    assert str(escape(said)) in html
+    for line in ended.err.splitlines()[1:]:  # cause and help
+        assert str(escape(line.strip())) in html
+    assert PASSWORD not in html
 
 
 @pytest.mark.parametrize("command", ["assess", "import"])

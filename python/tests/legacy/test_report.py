@@ -198,7 +198,10 @@ def test_quarantine_is_no_clean_import(make_file: MakeFile, import_: Import) -> 
     ("more", "headline"),
     [
         ({}, "Assessed; 2 rows would not go in"),
-        ({"error": "rejects-found", "changed": False, "verified": None}, "Refused; nothing was"),
+        (
+            {"error": "rejects-found", "changed": False, "verified": None, "reason": {}},
+            "Refused; nothing was",
+        ),
         ({"changed": True, "verified": None, "seconds": {}}, "Dry run; nothing was written"),
     ],
 )

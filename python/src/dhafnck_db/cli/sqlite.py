@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from dhafnck_db.cli.output import emit, format_option
-from dhafnck_db.errors import UnreportedError, UsageError
+from dhafnck_db.errors import ToolkitError, UnreportedError, UsageError
 
 REJECTED = 4  # as a refused import: some rows are not where the others went
 Progress = Callable[[str, int, int, int], None]
@@ -119,15 +119,12 @@ def import_(
                 keep=folder,
                 progress=progress,
             ).to_dict()
-    except legacy.RejectsFoundError as refusal:
-        refused: dict[str, Any] = {
-            "changed": False,
-            **refusal.plan.to_dict(),
-            "verified": None,
-            "error": refusal.code,
-            "kept": refusal.kept and str(refusal.kept),
-        }
-        emit(refused, format_, lambda: show_list("reject", refused["rejects"]))
+    except ToolkitError as refusal:
+        if refusal.result is None:
+            raise
+        refused = refusal.result
+        if isinstance(refusal, legacy.RejectsFoundError):
+            emit(refused, format_, lambda: show_list("reject", refused["rejects"]))
         try:
             _write_report(refused, report, format_)
         except UsageError as failure:

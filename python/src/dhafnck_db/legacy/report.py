@@ -45,6 +45,7 @@ class Verdict:
     tone: str  # good, doubt, bad, plain
     headline: str
     sentence: str
+    lines: tuple[str, ...] = ()  # what else there is to say
 
 
 def require_place(file: Path) -> None:
@@ -196,12 +197,7 @@ def _view(result: Result) -> dict[str, Any]:
 def _verdict(result: Result) -> Verdict:
     rows, rejected = result["totals"]["rows"], result["totals"]["rejected"]
     if "error" in result:
-        return Verdict(
-            "bad",
-            "Refused; nothing was written",
-            f"{plural(rejected, 'row')} of the file cannot be carried exactly. Correct the file, "
-            "or import it with --quarantine.",
-        )
+        return _refusal(result)
     if "verified" not in result:
         return _forecast(result)
     if not result["changed"]:
@@ -223,6 +219,23 @@ def _verdict(result: Result) -> Verdict:
             f"{compared} Rows that no table of the models takes stand whole in legacy.rejects.",
         )
     return Verdict("good", "Imported and verified", compared)
+
+
+def _refusal(result: Result) -> Verdict:
+    rejected, reason = result["totals"]["rejected"], result["reason"]
+    if result["error"] == "rejects-found":
+        return Verdict(
+            "bad",
+            "Refused; nothing was written",
+            f"{plural(rejected, 'row')} of the file cannot be carried exactly. Correct the file, "
+            "or import it with --quarantine.",
+        )
+    return Verdict(
+        "bad",
+        "Not imported; the database is as it was",
+        f"{reason['message']} ({result['error']})",
+        tuple(f"{part}: {reason[part]}" for part in ("cause", "help") if reason[part]),
+    )
 
 
 def _forecast(result: Result) -> Verdict:

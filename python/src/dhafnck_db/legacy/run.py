@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Table, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from dhafnck_db.bookkeeping import imports
-from dhafnck_db.errors import SourceError, TargetError, VerificationError
+from dhafnck_db.errors import SourceError, TargetError, ToolkitError, VerificationError
 from dhafnck_db.legacy.assessment import Assessment, assess_snapshot
 from dhafnck_db.legacy.batches import Batch
 from dhafnck_db.legacy.comparison import Comparison
@@ -118,6 +118,7 @@ def import_file(
             cannot be carried exactly and `quarantine` is false (RejectsFoundError, with the plan).
         TargetError: a table concerned holds rows, or another file was imported.
         VerificationError: what was read back differs from the file; nothing was committed.
+        ToolkitError: each of them has the plan and the reason as `result` once there is a plan.
     """
     seconds: dict[str, float] = {}
     with ExitStack() as stack:
@@ -134,6 +135,7 @@ def import_file(
         with _timed(seconds, "assess"):
             assessment = _assess(snapshot, keys, owner, progress)
         plan = assessment.plan
+        stack.enter_context(_told_of(ImportResult(plan, False, None, seconds, kept)))
         _require_owner(plan)
         if plan.rejects and not quarantine:
             raise RejectsFoundError(plan, kept)
@@ -241,8 +243,25 @@ def _known_import(connection: Connection, snapshot: Snapshot) -> Plan | None:
 @contextmanager
 def _timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
     began = time.monotonic()
-    yield
-    seconds[phase] = round(time.monotonic() - began, 3)
+    try:
+        yield
+    finally:
+        seconds[phase] = round(time.monotonic() - began, 3)
+
+
+@contextmanager
+def _told_of(known: ImportResult) -> Iterator[None]:
+    """Give an error what is known of the import that it ends, and why it ends."""
+    try:
+        yield
+    except ToolkitError as error:
+        error.result = {
+            **known.to_dict(),
+            "verified": False if isinstance(error, VerificationError) else None,
+            "error": error.code,
+            "reason": {"message": error.message, "cause": error.cause, "help": error.help},
+        }
+        raise
 
 
 @contextmanager
