@@ -1,15 +1,13 @@
 """`dhafnck-db sqlite assess` and `import` in text, JSON and HTML, with the report beside."""
 
 import json
-import resource
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from conftest import PASSWORD, Ended, configuration
+from conftest import PASSWORD, Ended, configuration, no_room
 from fix_schema import execute
 from markupsafe import escape
 from sqlalchemy import URL
@@ -47,17 +45,6 @@ def faulty(sample: Path) -> Path:
         )
     connection.close()
     return sample
-
-
-@contextmanager
-def no_room(largest: int) -> Iterator[None]:
-    """Let no file of this process grow beyond a size, as on a disk that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def add_views(file: Path, number: int) -> None:

@@ -138,7 +138,7 @@ def import_file(
         stack.enter_context(_told_of(ImportResult(plan, False, None, seconds, kept)))
         _require_owner(plan)
         if plan.rejects and not quarantine:
-            raise RejectsFoundError(plan, kept)
+            raise RejectsFoundError(plan)
         with _explained(), connection.begin():
             if dry_run:
                 if _has_schema(connection):
