@@ -190,7 +190,6 @@ def _view(result: Result) -> dict[str, Any]:
         "listed": LISTED,
         "reasons": rejects_by_reason(result["rejects"]),
         "unplaced_types": Counter(entry["type"] for entry in result["unplaced"]).most_common(),
-        "hashes": result.get("hashes") or {},
     }
 
 

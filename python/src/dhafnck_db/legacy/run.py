@@ -6,9 +6,9 @@ It never leaves half an import: what is not complete and verified is rolled back
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,11 @@ from dhafnck_db.legacy.comparison import Comparison
 from dhafnck_db.legacy.judge import Progress
 from dhafnck_db.legacy.keep import keep_snapshot
 from dhafnck_db.legacy.keys import Keys
+from dhafnck_db.legacy.layout import PUBLIC
 from dhafnck_db.legacy.load import load, lock, require_room
 from dhafnck_db.legacy.mapping import load_mapping
 from dhafnck_db.legacy.plan import OWNERLESS, Plan, RejectsFoundError
-from dhafnck_db.legacy.prove import is_proven
+from dhafnck_db.legacy.prove import prove
 from dhafnck_db.legacy.snapshot import WAIT, Snapshot, open_snapshot
 from dhafnck_db.legacy.verify import verify
 from dhafnck_db.models import Base
@@ -45,6 +46,22 @@ __all__ = [
 
 
 @dataclass(frozen=True)
+class TableHashes:
+    """What a table of the file, and what stands for it in a table of the target, hash to.
+
+    Of `rows` rows `hashed` are in the two hashes, which were computed apart from each other; the
+    others were compared one by one. A hash is None where that was done with all of them.
+    """
+
+    table: str
+    to: str
+    rows: int
+    hashed: int
+    file: str | None
+    database: str | None
+
+
+@dataclass(frozen=True)
 class ImportResult:
     """What an import did. `verified` is None where nothing was compared."""
 
@@ -53,15 +70,22 @@ class ImportResult:
     verified: bool | None
     seconds: dict[str, float] = field(default_factory=dict)
     kept: Path | None = None  # the copy of the file, where one was kept
+    sent: Mapping[str, int] = field(default_factory=dict)  # bytes that COPY took, by table
+    hashes: tuple[TableHashes, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON-ready values: the plan's, and what became of it."""
+        plan = self.plan.to_dict()
+        for table in plan["tables"]:
+            if self.sent:
+                table["bytes"] = self.sent.get(table["name"], 0)
         return {
-            **self.plan.to_dict(),
+            **plan,
             "changed": self.changed,
             "verified": self.verified,
             "seconds": self.seconds,
             "kept": self.kept and str(self.kept),
+            "hashes": [asdict(hashes) for hashes in self.hashes],
         }
 
 
@@ -150,10 +174,10 @@ def import_file(
             require_room(connection, assessment)
             snapshot.require_same_file()
             with _timed(seconds, "load"):
-                load(connection, snapshot, assessment, keys, progress)
+                sent = load(connection, snapshot, assessment, keys, progress)
             with _timed(seconds, "verify"):
-                _verify(connection, snapshot, assessment).require_equal()
-    return ImportResult(plan, True, True, seconds, kept)
+                hashes = _verify(connection, snapshot, assessment)
+    return ImportResult(plan, True, True, seconds, kept, sent, hashes)
 
 
 def verify_file(connection: Connection, path: Path, *, wait: float = WAIT) -> VerifyResult:
@@ -197,17 +221,29 @@ def _assess(
     )
 
 
-def _verify(connection: Connection, snapshot: Snapshot, assessment: Assessment) -> Comparison:
-    """Compare what was just loaded with the file: batches as a whole, other rows one by one."""
+def _verify(
+    connection: Connection, snapshot: Snapshot, assessment: Assessment
+) -> tuple[TableHashes, ...]:
+    """Compare what was just loaded with the file: batches as a whole, other rows one by one.
+
+    Returns the hashes of what was compared. Raises VerificationError on a difference.
+    """
+    plan = assessment.plan
     by_name = {laid.plan.name: laid for laid in assessment.tables}
+    hashes = []
 
     def proven(name: str, target: Table) -> tuple[Batch, ...]:
-        laid, owner = by_name[name], assessment.plan.owner
-        if is_proven(connection, snapshot, laid, target, Base.metadata, owner):
-            return laid.batches
-        return ()
+        laid = by_name[name]
+        proof = prove(connection, snapshot, laid, target, Base.metadata, plan.owner)
+        rows = laid.plan.rows - len(laid.plan.rejected)
+        if rows:
+            hashes.append(
+                TableHashes(name, f"{target.schema or PUBLIC}.{target.name}", rows, *proof.hashes)
+            )
+        return laid.batches if proof.holds else ()
 
-    return verify(connection, snapshot.connection, assessment.plan, Base.metadata, proven=proven)
+    verify(connection, snapshot.connection, plan, Base.metadata, proven=proven).require_equal()
+    return tuple(hashes)
 
 
 def _require_owner(plan: Plan) -> None:
