@@ -5,6 +5,7 @@ from io import StringIO
 from rich.console import Console
 
 from dhafnck_db.cli import progress
+from dhafnck_db.legacy.judge import REMADE
 
 
 def drawn(bars: progress.Bars) -> list[str]:
@@ -30,6 +31,16 @@ def test_bar_tells_rows_a_second_where_bytes_are_not_known() -> None:
         bars("tasks", 5, 10)
         (line,) = drawn(bars)
     assert "rows/s" in line
+
+
+def test_keys_and_indexes_are_counted_and_are_no_rows() -> None:
+    with progress.bars() as bars:
+        bars(REMADE, 0, 44)
+        bars(REMADE, 12, 44)
+        (line,) = drawn(bars)
+    assert line.startswith(REMADE)
+    assert "12 of 44" in line
+    assert "rows" not in line
 
 
 def test_table_that_is_gone_through_again_starts_again() -> None:

@@ -10,6 +10,8 @@ from sqlalchemy import Engine, create_engine, text
 
 from dhafnck_db import legacy
 from dhafnck_db.errors import SourceError, TargetError, VerificationError
+from dhafnck_db.legacy.judge import REMADE
+from legacy.faults import write_many
 
 Import = Callable[..., legacy.ImportResult]
 Fetch = Callable[[str], list[Any]]
@@ -56,6 +58,19 @@ def test_progress_reaches_the_number_of_rows_of_each_table(sample: Path, import_
     import_(sample, progress=lambda table, done, total, _sent: seen.update({table: (done, total)}))
     assert seen["tasks"] == (3, 3)
     assert seen["hierarchical_context"] == (1, 1)
+
+
+def test_keys_and_indexes_that_are_made_again_are_counted(tmp_path: Path, import_: Import) -> None:
+    told: list[tuple[str, int, int]] = []
+    import_(
+        write_many(tmp_path / "many.db", 2500),
+        progress=lambda table, done, total, _sent: told.append((table, done, total)),
+    )
+    remade = [told for told in told if told[0] == REMADE]
+    total = remade[0][2]
+    assert total > 40  # keys, references and indexes of the tables filled
+    assert remade == [(REMADE, done, total) for done in range(total + 1)]
+    assert told[-len(remade) :] == remade
 
 
 def test_filled_table_is_refused_by_name_and_left_alone(

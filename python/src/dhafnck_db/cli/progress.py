@@ -18,6 +18,7 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
+from dhafnck_db.legacy.judge import REMADE
 from dhafnck_db.legacy.legible import count, size, visible
 
 LINGERING = 6  # bars that stay in view once they are full; a file may have hundreds of tables
@@ -30,7 +31,7 @@ class _Rows(ProgressColumn):
 
 class _Speed(ProgressColumn):
     def render(self, task: Task) -> Text:
-        if not task.elapsed:
+        if not task.elapsed or task.description == REMADE:
             return Text("")
         if task.fields["size"]:
             return Text(f"{size(task.fields['size'] / task.elapsed)}/s")

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import count
 from typing import Any
 
 from psycopg2 import sql
 from sqlalchemy import Connection, Table
+
+from dhafnck_db.legacy.judge import REMADE, Progress
 
 WORTHWHILE = 10_000  # rows; below, setting aside costs more than it saves
 
@@ -56,13 +59,20 @@ _UNREFERRED = """
 
 
 @contextmanager
-def set_aside(connection: Connection, tables: Sequence[Table], *, rows: int) -> Iterator[None]:
+def set_aside(
+    connection: Connection,
+    tables: Sequence[Table],
+    *,
+    rows: int,
+    progress: Progress | None = None,
+) -> Iterator[None]:
     """Fill the tables within; afterwards their constraints and indexes are as they were.
 
     Args:
         connection: in the transaction of the load, which holds the tables locked.
         tables: the tables to fill; they are empty.
         rows: how many rows will come; for a few nothing is set aside.
+        progress: is told how many constraints and indexes are there again, of REMADE.
 
     Raises:
         psycopg2.Error: the rows break a constraint.
@@ -92,14 +102,24 @@ def set_aside(connection: Connection, tables: Sequence[Table], *, rows: int) -> 
             # Empty, as the caller has seen under the lock that it still holds.
             cursor.execute(sql.SQL("TRUNCATE TABLE ONLY " + name))
         yield
+        made, total = count(), len(keys) + len(indexes) + len(foreign)
+
+        def tell() -> None:
+            if progress:
+                progress(REMADE, next(made), total, 0)
+
+        tell()
         for table, name, definition, comment in keys:
             _put_back(cursor, table, name, definition, comment)
+            tell()
         for name, definition, comment in indexes:
             cursor.execute(definition)
             if comment is not None:
                 cursor.execute(sql.SQL("COMMENT ON INDEX " + name + " IS %s"), (comment,))
+            tell()
         for table, name, definition, comment in foreign:
             _put_back(cursor, table, name, definition, comment)
+            tell()
 
 
 def _put_back(cursor: Any, table: str, name: str, definition: str, comment: str | None) -> None:

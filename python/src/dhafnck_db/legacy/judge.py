@@ -23,6 +23,7 @@ from dhafnck_db.legacy.source import STORED, number_of, rows_to_look_at
 
 # Is told a table, the rows of it that are done and those it has, and the bytes that were sent.
 Progress = Callable[[str, int, int, int], None]
+REMADE = "keys and indexes"  # what it is told of in a table's place, once the rows are there
 REPORTED_EVERY = 5000  # rows
 
 

@@ -108,21 +108,22 @@ def load(
     plan = assessment.plan
     sent: Counter[str] = Counter()
     import_id = _record(connection, plan)
-    with set_aside(connection, _targets(assessment), rows=plan.totals["rows"]):
+    targets, rows = _targets(assessment), plan.totals["rows"]
+    with set_aside(connection, targets, rows=rows, progress=progress):
         for laid in assessment.tables:
             if laid.plan.archive:
                 _create_archive(connection, laid, laid.plan.archive)
                 _fill_archive(connection, snapshot, laid, laid.plan.archive, sent, progress)
             if laid.target is not None and laid.source.rows:
                 maker = RowMaker(laid, keys, plan.owner)
-                rows = _mapped_rows(snapshot, laid, maker, progress)
-                rows = _counted(rows, sent, laid.plan.name)
-                copy_in(connection, laid.target, maker.columns, rows)
+                chunks = _mapped_rows(snapshot, laid, maker, progress)
+                chunks = _counted(chunks, sent, laid.plan.name)
+                copy_in(connection, laid.target, maker.columns, chunks)
             if laid.plan.rejected:
                 _quarantine(connection, snapshot.connection, laid, plan, import_id)
         changed = _changed_ids(snapshot, assessment, keys)
         copy_in(connection, bookkeeping.id_map, ("table", "legacy_id", "id"), changed)
-    for target in _targets(assessment):
+    for target in targets:
         counters = [
             one.plan.autoincrement or 0 for one in assessment.tables if one.target is target
         ]
