@@ -6,11 +6,9 @@ It never leaves half an import: what is not complete and verified is rolled back
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psycopg2
 from sqlalchemy import Connection, Table, inspect, select, text
@@ -20,7 +18,6 @@ from dhafnck_db.bookkeeping import imports
 from dhafnck_db.errors import SourceError, TargetError, ToolkitError, VerificationError
 from dhafnck_db.legacy.assessment import Assessment, assess_snapshot
 from dhafnck_db.legacy.batches import Batch
-from dhafnck_db.legacy.comparison import Comparison
 from dhafnck_db.legacy.judge import Progress
 from dhafnck_db.legacy.keep import keep_snapshot
 from dhafnck_db.legacy.keys import Keys
@@ -29,6 +26,7 @@ from dhafnck_db.legacy.load import load, lock, require_room
 from dhafnck_db.legacy.mapping import load_mapping
 from dhafnck_db.legacy.plan import OWNERLESS, Plan, RejectsFoundError
 from dhafnck_db.legacy.prove import prove
+from dhafnck_db.legacy.results import ImportResult, TableHashes, VerifyResult
 from dhafnck_db.legacy.snapshot import WAIT, Snapshot, open_snapshot
 from dhafnck_db.legacy.verify import verify
 from dhafnck_db.models import Base
@@ -43,68 +41,6 @@ __all__ = [
     "import_file",
     "verify_file",
 ]
-
-
-@dataclass(frozen=True)
-class TableHashes:
-    """What a table of the file, and what stands for it in a table of the target, hash to.
-
-    Of `rows` rows `hashed` are in the two hashes, which were computed apart from each other; the
-    others were compared one by one. A hash is None where that was done with all of them.
-    """
-
-    table: str
-    to: str
-    rows: int
-    hashed: int
-    file: str | None
-    database: str | None
-
-
-@dataclass(frozen=True)
-class ImportResult:
-    """What an import did. `verified` is None where nothing was compared."""
-
-    plan: Plan
-    changed: bool
-    verified: bool | None
-    seconds: dict[str, float] = field(default_factory=dict)
-    kept: Path | None = None  # the copy of the file, where one was kept
-    sent: Mapping[str, int] = field(default_factory=dict)  # bytes that COPY took, by table
-    hashes: tuple[TableHashes, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the result as JSON-ready values: the plan's, and what became of it."""
-        plan = self.plan.to_dict()
-        for table in plan["tables"]:
-            if self.sent:
-                table["bytes"] = self.sent.get(table["name"], 0)
-        return {
-            **plan,
-            "changed": self.changed,
-            "verified": self.verified,
-            "seconds": self.seconds,
-            "kept": self.kept and str(self.kept),
-            "hashes": [asdict(hashes) for hashes in self.hashes],
-        }
-
-
-@dataclass(frozen=True)
-class VerifyResult:
-    """What a comparison found: every row of the file, and those the application changed since."""
-
-    plan: Plan
-    comparison: Comparison
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the result as JSON-ready values."""
-        return {
-            "changed": False,
-            "source": self.plan.to_dict()["source"],
-            "rows": self.comparison.rows,
-            "updated": self.comparison.updated,
-            "added": self.comparison.added,
-        }
 
 
 def assess(
