@@ -124,7 +124,7 @@ def _mapped(
         if c.name in places:
             column = target.c[places[c.name]]
             conversion = conversion_to(column.type)
-            to = Place(PUBLIC, target.name, column.name)
+            to = Place(PUBLIC, str(target.name), str(column.name))  # nothing of SQLAlchemy's own
             convert = conversion.name if conversion else None
             columns.append(ColumnPlan(c.name, c.declared, to, convert, stored))
         elif archive:

@@ -108,8 +108,8 @@ class _Recogniser:
         fields: dict[str, Field] = {}
         for column in self._laid.plan.columns:
             if column.to and column.to.schema == PUBLIC:
-                into = target.c[column.to.column]
-                fields[into.name] = self._field(column, into.name, nullable=bool(into.nullable))
+                name = column.to.column
+                fields[name] = self._field(column, name, nullable=bool(target.c[name].nullable))
         self._derive(target, fields)
         self._fold(fields)
         self._refer(target, fields)
@@ -138,7 +138,7 @@ class _Recogniser:
                 if target is None or list(target.primary_key) != [target.c[name]]:
                     raise NotPlain
                 self._check(column.name, "integer", nullable=nullable)
-                self._changed_ids[target.name] = c
+                self._changed_ids[str(target.name)] = c
                 return Field(name, f"as_uuid({c})", f"same_uuid({c})")
             case "uuid":
                 self._check(column.name, "text", "uuid", nullable=nullable)
