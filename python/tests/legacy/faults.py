@@ -24,7 +24,7 @@ from sqlalchemy import URL, Connection, NullPool, create_engine
 
 from dhafnck_db import legacy, schema
 from dhafnck_db.legacy.sample import write_sample
-from dhafnck_db.schema import LOCK_KEY
+from dhafnck_db.session import LOCK_KEY, open_session
 from legacy.state import contents, structure
 
 PROGRAM = Path(sys.executable).with_name("dhafnck-db")
@@ -78,7 +78,7 @@ class Cluster:
                 shutil.chown(path, self._user, self._user)
         self.start()
         url = self.fresh("surface", AT_HEAD)
-        with schema.session(target_of(url)) as connection:
+        with open_session(target_of(url)) as connection:
             schema.upgrade(connection, target_of(url))
 
     def start(self, largest_file: int | None = None) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
-from sqlalchemy import Connection, Table, inspect, select, text
+from sqlalchemy import Connection, MetaData, Table, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from dhafnck_db.bookkeeping import imports
@@ -30,7 +30,6 @@ from dhafnck_db.legacy.plan import OWNERLESS, Plan, RejectsFoundError
 from dhafnck_db.legacy.prove import is_proven
 from dhafnck_db.legacy.snapshot import WAIT, Snapshot, open_snapshot
 from dhafnck_db.legacy.verify import verify
-from dhafnck_db.models import Base
 
 __all__ = [
     "ImportResult",
@@ -84,21 +83,29 @@ class VerifyResult:
 
 
 def assess(
-    path: Path, *, owner: str | None, progress: Progress | None = None, wait: float = WAIT
+    path: Path,
+    *,
+    models: MetaData | None = None,
+    owner: str | None,
+    progress: Progress | None = None,
+    wait: float = WAIT,
 ) -> Plan:
     """Return what an import of the file would do. Read-only; needs no database.
+
+    `models` are the tables to import into, by default the package's own.
 
     Raises:
         SourceError: the file cannot be read.
     """
     with open_snapshot(path, wait=wait) as snapshot:
-        return _assess(snapshot, Keys(snapshot.connection), owner, progress).plan
+        return _assess(snapshot, Keys(snapshot.connection), _or_own(models), owner, progress).plan
 
 
 def import_file(
     connection: Connection,
     path: Path,
     *,
+    models: MetaData | None = None,
     owner: str | None,
     quarantine: bool = False,
     dry_run: bool = False,
@@ -109,6 +116,7 @@ def import_file(
     """Bring a legacy file into the database, and prove it before COMMIT.
 
     Runs in one transaction of its own on a connection that is in none; the caller holds the lock.
+    `models` are the tables to import into, by default the package's own.
     Before anything else a copy of the file is kept in the folder `keep`, if one is named. A file
     that was imported before changes nothing, nor does a dry run, which also answers for a database
     whose schema is not made yet.
@@ -119,6 +127,7 @@ def import_file(
         TargetError: a table concerned holds rows, or another file was imported.
         VerificationError: what was read back differs from the file; nothing was committed.
     """
+    models = _or_own(models)
     seconds: dict[str, float] = {}
     with ExitStack() as stack:
         with _timed(seconds, "snapshot"):
@@ -132,7 +141,7 @@ def import_file(
             if known := _known_import(connection, snapshot):
                 return ImportResult(known, False, None, seconds, kept)
         with _timed(seconds, "assess"):
-            assessment = _assess(snapshot, keys, owner, progress)
+            assessment = _assess(snapshot, keys, models, owner, progress)
         plan = assessment.plan
         _require_owner(plan)
         if plan.rejects and not quarantine:
@@ -150,11 +159,13 @@ def import_file(
             with _timed(seconds, "load"):
                 load(connection, snapshot, assessment, keys, progress)
             with _timed(seconds, "verify"):
-                _verify(connection, snapshot, assessment).require_equal()
+                _verify(connection, snapshot, assessment, models).require_equal()
     return ImportResult(plan, True, True, seconds, kept)
 
 
-def verify_file(connection: Connection, path: Path, *, wait: float = WAIT) -> VerifyResult:
+def verify_file(
+    connection: Connection, path: Path, *, models: MetaData | None = None, wait: float = WAIT
+) -> VerifyResult:
     """Compare every value of a legacy file with what the database holds now. Read-only.
 
     Raises:
@@ -176,36 +187,51 @@ def verify_file(connection: Connection, path: Path, *, wait: float = WAIT) -> Ve
             )
         plan = Plan.from_dict(found.plan)
         comparison = verify(
-            connection, snapshot.connection, plan, Base.metadata, since=found.imported_at
+            connection, snapshot.connection, plan, _or_own(models), since=found.imported_at
         )
         comparison.require_equal()
         return VerifyResult(plan, comparison)
 
 
+def _or_own(models: MetaData | None) -> MetaData:
+    """Return the given models, else the package's."""
+    if models is None:
+        from dhafnck_db.models import Base
+
+        return Base.metadata
+    return models
+
+
 def _assess(
-    snapshot: Snapshot, keys: Keys, owner: str | None, progress: Progress | None
+    snapshot: Snapshot,
+    keys: Keys,
+    models: MetaData,
+    owner: str | None,
+    progress: Progress | None,
 ) -> Assessment:
     return assess_snapshot(
         snapshot,
         keys,
-        models=Base.metadata,
+        models=models,
         mapping=load_mapping(),
         owner=owner,
         progress=progress,
     )
 
 
-def _verify(connection: Connection, snapshot: Snapshot, assessment: Assessment) -> Comparison:
+def _verify(
+    connection: Connection, snapshot: Snapshot, assessment: Assessment, models: MetaData
+) -> Comparison:
     """Compare what was just loaded with the file: batches as a whole, other rows one by one."""
     by_name = {laid.plan.name: laid for laid in assessment.tables}
 
     def proven(name: str, target: Table) -> tuple[Batch, ...]:
         laid, owner = by_name[name], assessment.plan.owner
-        if is_proven(connection, snapshot, laid, target, Base.metadata, owner):
+        if is_proven(connection, snapshot, laid, target, models, owner):
             return laid.batches
         return ()
 
-    return verify(connection, snapshot.connection, assessment.plan, Base.metadata, proven=proven)
+    return verify(connection, snapshot.connection, assessment.plan, models, proven=proven)
 
 
 def _require_owner(plan: Plan) -> None:
