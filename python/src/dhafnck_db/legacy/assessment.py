@@ -113,7 +113,7 @@ def _look_at(
     types = {c.name: Counter(c.types) for c in plan.columns}
     if plain is not None:
         with keys.writing():
-            plain.follow(snapshot.connection)
+            plain = plain.follow(snapshot.connection, laid.source.rows)
         report = _told(progress, laid.source)
         division = divide(snapshot, plain, laid.source.rows, companion, report)
         laid = replace(laid, plain=plain, batches=tuple(division.batches))
