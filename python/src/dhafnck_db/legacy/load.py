@@ -11,10 +11,14 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from psycopg2 import sql
 from sqlalchemy import (
+    Column,
+    ColumnElement,
     Connection,
+    Integer,
     Table,
     exists,
     func,
@@ -23,6 +27,7 @@ from sqlalchemy import (
     literal,
     literal_column,
     select,
+    text,
 )
 from sqlalchemy.schema import CreateTable, SetTableComment
 
@@ -113,6 +118,7 @@ def load(
             if laid.target is not None and laid.source.rows:
                 maker = RowMaker(laid, keys, plan.owner)
                 rows = _mapped_rows(snapshot, laid, maker, progress)
+                _hold_sequence(connection, laid.target, maker.columns)
                 copy_in(connection, laid.target, maker.columns, rows)
             if laid.plan.rejected:
                 _quarantine(connection, snapshot.connection, laid, plan, import_id)
@@ -311,6 +317,21 @@ def _quarantined(
     ]
 
 
+def _hold_sequence(connection: Connection, target: Table, columns: Sequence[str]) -> None:
+    """Let the numbers that the target gives, where it counts the rows, be given back by ROLLBACK.
+
+    That undoes no nextval, but it does undo the new sequence that RESTART begins.
+    """
+    for column in target.primary_key:
+        if column.identity is None or column.name in columns:
+            continue
+        sequence = text(connection.execute(select(_sequence(target, column))).scalar_one())
+        state = select(literal_column("last_value + is_called::integer", Integer)).select_from(
+            sequence
+        )
+        _restart(connection, target, column, connection.execute(state).scalar_one())
+
+
 def _raise_sequence(connection: Connection, target: Table, counter: int) -> None:
     """Let the next value be above what is used, and above what SQLite would not use again."""
     for column in target.primary_key:
@@ -320,15 +341,21 @@ def _raise_sequence(connection: Connection, target: Table, counter: int) -> None
         largest = min(largest, LARGEST_INTEGER)  # then no value is left, and none is used again
         if largest == 0:
             continue
-        name = func.pg_get_serial_sequence(f"{PUBLIC}.{target.name}", column.name)
         if largest < LARGEST_INTEGER:
-            # Unlike setval this is undone with the transaction.
-            restart = sql.SQL("ALTER TABLE {} ALTER COLUMN {} RESTART WITH {}").format(
-                sql.Identifier(PUBLIC, target.name),
-                sql.Identifier(column.name),
-                sql.Literal(largest + 1),
-            )
-            with closing(connection.connection.cursor()) as cursor:
-                cursor.execute(restart)
+            _restart(connection, target, column, largest + 1)
         else:
+            name = _sequence(target, column)
             connection.execute(select(func.setval(name, literal_column(str(largest)))))
+
+
+def _restart(connection: Connection, target: Table, column: Column[Any], number: int) -> None:
+    """Let the next value be `number`. Unlike setval this is undone with the transaction."""
+    statement = sql.SQL("ALTER TABLE {} ALTER COLUMN {} RESTART WITH {}").format(
+        sql.Identifier(PUBLIC, target.name), sql.Identifier(column.name), sql.Literal(number)
+    )
+    with closing(connection.connection.cursor()) as cursor:
+        cursor.execute(statement)
+
+
+def _sequence(target: Table, column: Column[Any]) -> ColumnElement[str]:
+    return func.pg_get_serial_sequence(f"{PUBLIC}.{target.name}", column.name)

@@ -16,6 +16,7 @@ from dhafnck_db.legacy.archive import archive_table, archived_columns
 from dhafnck_db.legacy.compare import as_json, as_time, is_same, same_uuid
 from dhafnck_db.legacy.literal import Row, Value, is_clean
 from dhafnck_db.legacy.plan import Archive, TablePlan
+from dhafnck_db.legacy.rules import known_by
 from dhafnck_db.legacy.source import SourceTable
 
 Key = tuple[str, ...]
@@ -112,7 +113,6 @@ class ModelReadback(Readback):
         source: SourceTable,
         target: Table,
     ) -> None:
-        super().__init__(connection, target, [column.name for column in target.primary_key])
         self._places = [
             (source.position(column.name), column.to.column, column.convert or "")
             for column in plan.columns
@@ -123,6 +123,10 @@ class ModelReadback(Readback):
             for derived in plan.derived
             if derived.kind == "id"
         }
+        self._by_column = {column: (place, kind) for place, column, kind in self._places}
+        # What the target counts itself is not in the file: then another key tells the rows apart.
+        keys = known_by(target, [*self._by_column, *self._parts])
+        super().__init__(connection, target, keys or target.primary_key.columns.keys())
         self.owner = next(
             (
                 (
@@ -141,7 +145,6 @@ class ModelReadback(Readback):
             if column.fold
         ]
         self._fold = next((column.fold.column for column in plan.columns if column.fold), None)
-        self._by_column = {column: (place, kind) for place, column, kind in self._places}
 
     def key(self, row: Row) -> Key:
         return tuple(self._key_part(row, column) for column in self._keys)

@@ -21,7 +21,7 @@ from dhafnck_db.legacy.mapping import LegacyMapping
 from dhafnck_db.legacy.plain import IS, Check, Field, Lead, PlainTable
 from dhafnck_db.legacy.plan import ColumnPlan, Derived
 from dhafnck_db.legacy.rules import references, unique_keys
-from dhafnck_db.legacy.source import encoding
+from dhafnck_db.legacy.source import encoding, is_declared_text
 
 MOST_COLUMNS = 200  # SQLite bounds the depth of an expression
 _BITS = {"smallint": 16, "integer": 32, "bigint": 64}
@@ -390,8 +390,7 @@ class _Recogniser:
 
     def _keeps_text(self, name: str) -> bool:
         """Whether SQLite makes text of every number in a column, by its declared type."""
-        declared = self._column(name).declared.upper()
-        return "INT" not in declared and any(word in declared for word in ("CHAR", "TEXT", "CLOB"))
+        return is_declared_text(self._column(name).declared)
 
     def _holds_numbers(self, column: ColumnPlan) -> bool:
         return "INT" in column.declared.upper()

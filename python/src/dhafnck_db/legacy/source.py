@@ -264,6 +264,23 @@ def _ask(connection: sqlite3.Connection, wanted: Sequence[str], table: str = "")
     return connection.execute(f"SELECT {', '.join(wanted)}{source}").fetchone()
 
 
+def holds_text(connection: sqlite3.Connection, found: SourceTable, name: str) -> bool:
+    """Whether a column is declared as text or a value of it is text all the same. Read-only."""
+    column = next(c for c in found.columns if c.name == name)
+    if is_declared_text(column.declared):
+        return True
+    c = quoted(name)
+    # Between the least text and the least blob: an index or the row numbers answer at once.
+    statement = f"SELECT 1 FROM main.{quoted(found.name)} WHERE {c} >= '' AND {c} < x'' LIMIT 1"
+    return connection.execute(statement).fetchone() is not None
+
+
+def is_declared_text(declared: str) -> bool:
+    """Whether SQLite makes text of every number in a column of this type."""
+    declared = declared.upper()
+    return "INT" not in declared and any(word in declared for word in ("CHAR", "TEXT", "CLOB"))
+
+
 def _require_whole_utf16(connection: sqlite3.Connection, found: SourceTable) -> None:
     # SQLite turns UTF-16 into UTF-8 as it reads, and half a surrogate pair into something else.
     codec = encoding(connection).lower().replace("utf-16", "utf-16-")
