@@ -25,7 +25,8 @@ from dhafnck_db.legacy.recognise import recognise
 from dhafnck_db.legacy.references import dangling
 from dhafnck_db.legacy.rows import RowMaker
 from dhafnck_db.legacy.snapshot import Snapshot
-from dhafnck_db.legacy.source import TYPES, SourceTable, encoding, read_tables, read_unplaced
+from dhafnck_db.legacy.source import TYPES, SourceTable, encoding, read_tables
+from dhafnck_db.legacy.unplaced import read_unplaced
 
 _CHANGING = Warning(
     "the file",
@@ -75,7 +76,7 @@ def assess_snapshot(
                 if ownerless:
                     warned.append(_ownerless(laid[place].plan.name, ownerless))
         warnings = (*warned, *dangling(connection, laid, keys, mapping))
-        unplaced = read_unplaced(connection)
+        unplaced = read_unplaced(connection, laid)
         source = Source(
             path=escaped(str(snapshot.path)),
             sha256=snapshot.sha256,

@@ -5,7 +5,6 @@ It never writes, and never decides what becomes of a table.
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,21 +13,11 @@ from typing import Any
 from dhafnck_db.errors import SourceError
 from dhafnck_db.legacy.batches import Batch, quoted
 from dhafnck_db.legacy.literal import Row, escaped, is_clean
-from dhafnck_db.legacy.plan import Unplaced
 
 TYPES = ("integer", "real", "text", "blob", "null")
 STORED = {int: "integer", float: "real", str: "text", bytes: "blob", type(None): "null"}
 COUNTED_AT_ONCE = 100  # columns; SQLite takes at most 2000 expressions in a query
 FETCHED_AT_ONCE = 100
-_CHECK = re.compile(r"\bCHECK\s*\(", re.IGNORECASE)
-_REASONS = {
-    "view": "a view holds no rows",
-    "trigger": "the application keeps these rules itself",
-    "virtual table": "its rows are in the tables that it stands on, which are archived",
-    "check": "the archive keeps rows as they were, whatever rule they were under",
-    "index": "an expression or partial index holds no rows",
-    "generated column": "the values are kept, the expression is not",
-}
 
 
 @dataclass(frozen=True)
@@ -144,48 +133,9 @@ def number_of(row: Row) -> int:
     return number
 
 
-def read_unplaced(connection: sqlite3.Connection) -> tuple[Unplaced, ...]:
-    """Return what holds no rows: views, triggers, rules, special indexes. Read-only."""
-    found = []
-    rows = connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name")
-    for kind, name, sql in rows:
-        upper = (sql or "").upper()
-        if kind in ("view", "trigger"):
-            found.append(_unplaced(kind, name, sql))
-        elif kind == "index" and sql and is_clean(name) and _is_special(connection, name):
-            found.append(_unplaced("index", name, sql))
-        elif kind == "table" and upper.startswith("CREATE VIRTUAL TABLE"):
-            found.append(_unplaced("virtual table", name, sql))
-        elif kind == "table" and _CHECK.search(sql or ""):
-            found.append(_unplaced("check", name, sql))
-        if kind == "table" and not upper.startswith("CREATE VIRTUAL TABLE"):
-            found += [
-                _unplaced("generated column", f"{name}.{c.name}", sql)
-                for c in _columns(connection, name)
-                if c.generated
-            ]
-    return tuple(found)
-
-
 def encoding(connection: sqlite3.Connection) -> str:
     """Return the encoding that the file keeps text in. Read-only."""
     return str(connection.execute("PRAGMA encoding").fetchone()[0])
-
-
-def _unplaced(kind: str, name: str, sql: str | None) -> Unplaced:
-    return Unplaced(kind, escaped(name), _REASONS[kind], sql and escaped(sql))
-
-
-def _is_special(connection: sqlite3.Connection, index: str) -> bool:
-    expression = connection.execute(
-        "SELECT count(*) FROM pragma_index_info(?) WHERE cid = -2", (index,)
-    ).fetchone()[0]
-    partial = connection.execute(
-        "SELECT l.partial FROM sqlite_master m, pragma_index_list(m.tbl_name) l "
-        "WHERE m.name = ? AND l.name = m.name",
-        (index,),
-    ).fetchone()
-    return bool(expression or (partial and partial[0]))
 
 
 def _has_table(connection: sqlite3.Connection, name: str) -> bool:
