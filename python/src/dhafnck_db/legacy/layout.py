@@ -18,6 +18,7 @@ from dhafnck_db.legacy import archive as archives
 from dhafnck_db.legacy.batches import Batch, Rows, quoted, scan, spans
 from dhafnck_db.legacy.convert import conversion_to
 from dhafnck_db.legacy.literal import Row, is_clean
+from dhafnck_db.legacy.long import LongText
 from dhafnck_db.legacy.mapping import LegacyMapping
 from dhafnck_db.legacy.plain import PlainTable
 from dhafnck_db.legacy.plan import Archive, ColumnPlan, Derived, Place, TablePlan
@@ -284,6 +285,6 @@ def _unclean_among(rows: Iterable[Row], source: SourceTable, names: Sequence[str
     for row in rows:
         for name, place in places:
             value = row[place]
-            if isinstance(value, str) and not is_clean(value):
+            if isinstance(value, str | LongText) and not is_clean(value):
                 found.add(name)
     return found

@@ -40,8 +40,9 @@ from dhafnck_db.legacy.copy import copy_in, written
 from dhafnck_db.legacy.judge import Progress
 from dhafnck_db.legacy.keys import Keys
 from dhafnck_db.legacy.layout import PUBLIC, Laid
-from dhafnck_db.legacy.literal import Row
+from dhafnck_db.legacy.literal import Row, literal_in_pieces
 from dhafnck_db.legacy.literal import literal as sqlite_literal
+from dhafnck_db.legacy.long import Written, as_json_string, is_long
 from dhafnck_db.legacy.plain import Field, add_functions
 from dhafnck_db.legacy.plan import Archive, Plan, Reject
 from dhafnck_db.legacy.rows import Fields, RowMaker
@@ -224,7 +225,7 @@ def _chunks(
     snapshot: Snapshot,
     laid: Laid,
     fields: Sequence[Field] | None,
-    make: Callable[[Row], Sequence[str | None]],
+    make: Callable[[Row], Sequence[Written]],
     progress: Progress | None,
 ) -> Iterator[bytes]:
     """Yield the rows that go in: plain batches as a whole where they can be, others row by row."""
@@ -298,10 +299,8 @@ def _quarantine(
 
 def _quarantined(
     import_id: int, rejects: Sequence[Reject], source: SourceTable, row: Row
-) -> list[str | None]:
+) -> Fields:
     first = rejects[0]
-    values = zip(source.columns, row, strict=False)  # the number of the row is no column
-    whole = {column.name: sqlite_literal(value) for column, value in values}
     reason = "; ".join(
         f"{reject.column}: {reject.reason}" if reject.column else reject.reason
         for reject in rejects
@@ -313,8 +312,31 @@ def _quarantined(
         first.column,
         first.code,
         reason,
-        json.dumps(whole, ensure_ascii=False),
+        _as_literals(source, row),
     ]
+
+
+def _as_literals(source: SourceTable, row: Row) -> Written:
+    """Return the JSON of a row's values as literals."""
+    values = row[: len(source.columns)]  # the number of the row is no column
+    if any(map(is_long, values)):
+        return _long_as_literals(source, values)
+    literals = {
+        column.name: sqlite_literal(value)
+        for column, value in zip(source.columns, values, strict=True)
+    }
+    return json.dumps(literals, ensure_ascii=False)
+
+
+def _long_as_literals(source: SourceTable, values: Row) -> Iterator[bytes]:
+    for place, (column, value) in enumerate(zip(source.columns, values, strict=True)):
+        name = json.dumps(column.name, ensure_ascii=False)
+        yield f"{', ' if place else '{'}{name}: ".encode()
+        if is_long(value):
+            yield from as_json_string(literal_in_pieces(value))
+        else:
+            yield json.dumps(sqlite_literal(value), ensure_ascii=False).encode()
+    yield b"}"
 
 
 def _hold_sequence(connection: Connection, target: Table, columns: Sequence[str]) -> None:

@@ -13,9 +13,17 @@ from typing import Any
 from dhafnck_db.errors import SourceError
 from dhafnck_db.legacy.batches import Batch, quoted
 from dhafnck_db.legacy.literal import Row, escaped, is_clean
+from dhafnck_db.legacy.long import LONG, LongText
 
 TYPES = ("integer", "real", "text", "blob", "null")
-STORED = {int: "integer", float: "real", str: "text", bytes: "blob", type(None): "null"}
+STORED = {
+    int: "integer",
+    float: "real",
+    str: "text",
+    LongText: "text",
+    bytes: "blob",
+    type(None): "null",
+}
 COUNTED_AT_ONCE = 100  # columns; SQLite takes at most 2000 expressions in a query
 FETCHED_AT_ONCE = 100
 
@@ -100,11 +108,30 @@ def read_rows(
         wanted.append(f"s.{found.rowid}")
     condition = f" WHERE {where}" if where else ""
     cursor.execute(f"SELECT {', '.join(wanted)} FROM main.{quoted(found.name)} s{condition}")
+    rows = _fetched(connection, cursor)
     if found.rowid:
-        yield from cursor
+        yield from rows
     else:
-        for position, row in enumerate(cursor):
+        for position, row in enumerate(rows):
             yield (*row, position)
+
+
+def _fetched(connection: sqlite3.Connection, cursor: sqlite3.Cursor) -> Iterator[Row]:
+    """Yield rows whose long texts are LongText, which no other statement is to meet."""
+    usual = connection.text_factory
+    while True:
+        connection.text_factory = _text_or_long
+        try:
+            row = cursor.fetchone()
+        finally:
+            connection.text_factory = usual
+        if row is None:
+            return
+        yield row
+
+
+def _text_or_long(value: bytes) -> str | LongText:
+    return LongText(value) if len(value) > LONG else value.decode("utf-8", "surrogateescape")
 
 
 def read_span(
