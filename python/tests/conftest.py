@@ -5,6 +5,7 @@ A machine without any ends the run: a missing server is an error, never a skip.
 """
 
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -90,6 +91,17 @@ def pytest_report_header(config: pytest.Config) -> str:
     programs = _server_programs(config)
     version = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True)
     return f"postgresql: {version.stdout.strip()} from {programs}"
+
+
+@contextmanager
+def no_room(largest: int) -> Iterator[None]:
+    """Let no file of this process grow beyond a size, as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def free_port() -> int:

@@ -102,7 +102,7 @@ def test_difference_is_a_result_with_exit_code_6(
 
 def test_each_family_of_errors_has_an_exit_code_of_its_own() -> None:
     families = errors.ToolkitError.__subclasses__()
-    assert sorted(family.exit_code for family in families) == [2, 3, 4, 5, 6, 7]
+    assert sorted(family.exit_code for family in families) == [2, 3, 4, 5, 6, 7, 8]
 
 
 def test_error_has_a_line_for_each_part_it_has() -> None:

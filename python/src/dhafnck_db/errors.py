@@ -3,7 +3,7 @@
 A class stands for an exit code, a code for one kind of fault. No error text ever holds a secret.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class ToolkitError(Exception):
@@ -14,9 +14,13 @@ class ToolkitError(Exception):
         message: one sentence without a full stop that names the object concerned.
         cause: what the layer below said, one line.
         help: what to do about it, one line.
+
+    `result` is what was known of the work when it ended, JSON-ready, for a report of it; None where
+    nothing was.
     """
 
     exit_code: ClassVar[int] = 1
+    result: dict[str, Any] | None = None
 
     def __init__(
         self, code: str, message: str, *, cause: str | None = None, help: str | None = None
@@ -70,3 +74,9 @@ class GuardError(ToolkitError):
     """The command is refused because it could hit the wrong database."""
 
     exit_code = 7
+
+
+class UnreportedError(ToolkitError):
+    """The work is done and stays; only the file that tells of it could not be written."""
+
+    exit_code = 8

@@ -2,14 +2,14 @@
 
 import hashlib
 import os
-import resource
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from conftest import no_room
 
 from dhafnck_db.errors import SourceError
 from dhafnck_db.legacy.keep import keep, keep_snapshot
@@ -176,17 +176,6 @@ def test_name_that_is_no_text_is_kept_too(make_file: MakeFile, folder: Path) -> 
     bytewise = file.with_name(os.fsdecode(b"b\xff.db"))
     assert keep(file.rename(bytewise), folder).path.name.startswith("b_-")
     check(folder)
-
-
-@contextmanager
-def no_room(largest: int) -> Iterator[None]:
-    """Let no file of this process grow beyond a size, as on a disk that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_full_disk_leaves_nothing_behind(make_file: MakeFile, folder: Path) -> None:

@@ -188,14 +188,21 @@ def test_report_of_an_import_tells_phases_and_what_was_proven(
     sample: Path, import_: Import, tmp_path: Path
 ) -> None:
     result = import_(sample).to_dict()
-    page = Page(render({**result, "hashes": {"tasks": "f00d"}}))
+    page = Page(render(result))
     assert "Imported and verified" in page.text
     assert "Every row of the file, 20 in all, was read back" in page.text
     for phase, seconds in result["seconds"].items():
         assert phase in page.text
         assert f"{seconds:.2f} s" in page.text
     assert len(page.drawn("phase")) == len(result["seconds"])
-    assert "f00d" in page.text
+    hashed = page.text.split("Hashes\n")[-1]
+    for entry in result["hashes"]:
+        assert f"{entry['table']} → {entry['to']}" in hashed
+        if entry["file"]:
+            assert hashed.count(entry["file"]) >= 2  # once for each side
+    assert any(entry["file"] for entry in result["hashes"])
+    assert "compared value by value" in hashed
+    assert "Bytes by destination" in page.text
     assert "Imported before; nothing was changed" in render(import_(sample).to_dict())
 
 
@@ -209,7 +216,10 @@ def test_quarantine_is_no_clean_import(make_file: MakeFile, import_: Import) -> 
     ("more", "headline"),
     [
         ({}, "Assessed; 2 rows would not go in"),
-        ({"error": "rejects-found", "changed": False, "verified": None}, "Refused; nothing was"),
+        (
+            {"error": "rejects-found", "changed": False, "verified": None, "reason": {}},
+            "Refused; nothing was",
+        ),
         ({"changed": True, "verified": None, "seconds": {}}, "Dry run; nothing was written"),
     ],
 )

@@ -44,7 +44,7 @@ def cli(verbose: bool) -> None:
     (DATABASE_TYPE=postgresql, the default) or .env.prod (DATABASE_TYPE=supabase).
 
     Exit codes: 0 ok, 1 bug, 2 usage, 3 configuration, 4 source, 5 target, 6 verification failed,
-    7 refused by a guard.
+    7 refused by a guard, 8 done but the report is missing.
     """
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO if verbose else logging.WARNING, format="%(message)s"

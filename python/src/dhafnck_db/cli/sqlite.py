@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from dhafnck_db.cli.output import emit, format_option
+from dhafnck_db.errors import ToolkitError, UnreportedError, UsageError
 
 REJECTED = 4  # as a refused import: some rows are not where the others went
 Progress = Callable[[str, int, int, int], None]
@@ -124,16 +125,16 @@ def import_(
                 keep=folder,
                 progress=progress,
             ).to_dict()
-    except legacy.RejectsFoundError as refusal:
-        refused: dict[str, Any] = {
-            "changed": False,
-            **refusal.plan.to_dict(),
-            "verified": None,
-            "error": refusal.code,
-            "kept": refusal.kept and str(refusal.kept),
-        }
-        emit(refused, format_, lambda: show_list("reject", refused["rejects"]))
-        _write_report(refused, report, format_)
+    except ToolkitError as refusal:
+        if refusal.result is None:
+            raise
+        refused = refusal.result
+        if isinstance(refusal, legacy.RejectsFoundError):
+            emit(refused, format_, lambda: show_list("reject", refused["rejects"]))
+        try:
+            _write_report(refused, report, format_)
+        except UsageError as failure:
+            click.echo(str(failure), err=True)  # why the file was refused is said last
         raise
 
     def show() -> None:
@@ -151,7 +152,20 @@ def import_(
             click.echo(f"imported and verified ({seconds})")
 
     emit(result, format_, show)
-    _write_report(result, report, format_)
+    try:
+        _write_report(result, report, format_)
+    except UsageError as failure:
+        if dry_run or not result["changed"]:
+            raise
+        unreported = UnreportedError(
+            "report-unwritten",
+            f"the import is committed and verified; only its report {report} could not be written",
+            cause=failure.cause or failure.message,
+            help="run the same command again: it changes nothing and writes a report",
+        )
+        if not result["totals"]["rejected"]:
+            raise unreported from None
+        click.echo(str(unreported), err=True)  # that rows were rejected is what the exit code says
     if result["totals"]["rejected"]:
         context.exit(REJECTED)
 

@@ -23,6 +23,7 @@ from dhafnck_db.legacy.plain import Division, PlainTable
 from dhafnck_db.legacy.plan import OWNERLESS, Plan, Reject, Source, Warning
 from dhafnck_db.legacy.recognise import recognise
 from dhafnck_db.legacy.references import dangling
+from dhafnck_db.legacy.room import is_out_of_room
 from dhafnck_db.legacy.rows import RowMaker
 from dhafnck_db.legacy.snapshot import Snapshot
 from dhafnck_db.legacy.source import TYPES, SourceTable, encoding, read_tables
@@ -87,6 +88,8 @@ def assess_snapshot(
             application_id=connection.execute("PRAGMA application_id").fetchone()[0],
         )
     except (sqlite3.DatabaseError, UnicodeDecodeError) as failure:
+        if is_out_of_room(failure):
+            raise
         raise SourceError(
             "source-corrupt", f"{snapshot.path} cannot be read", cause=str(failure)
         ) from None

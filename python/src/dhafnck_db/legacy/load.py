@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -104,22 +105,25 @@ def load(
     assessment: Assessment,
     keys: Keys,
     progress: Progress | None = None,
-) -> int:
-    """Write every row of the file into its place and return the id of the import.
+) -> Counter[str]:
+    """Write every row of the file into its place; return the bytes sent, by table of the file.
 
-    Runs in the connection's transaction; rejected rows go whole to legacy.rejects.
+    Runs in the connection's transaction; rejected rows go whole to legacy.rejects, and are not
+    among the bytes.
     """
     plan = assessment.plan
+    sent: Counter[str] = Counter()
     import_id = _record(connection, plan)
     with set_aside(connection, _targets(assessment), rows=plan.totals["rows"]):
         for laid in assessment.tables:
             if laid.plan.archive:
                 _create_archive(connection, laid, laid.plan.archive)
-                _fill_archive(connection, snapshot, laid, laid.plan.archive, progress)
+                _fill_archive(connection, snapshot, laid, laid.plan.archive, sent, progress)
             if laid.target is not None and laid.source.rows:
                 maker = RowMaker(laid, keys, plan.owner)
                 rows = _mapped_rows(snapshot, laid, maker, progress)
                 _hold_sequence(connection, laid.target, maker.columns)
+                rows = _counted(rows, sent, laid.plan.name)
                 copy_in(connection, laid.target, maker.columns, rows)
             if laid.plan.rejected:
                 _quarantine(connection, snapshot.connection, laid, plan, import_id)
@@ -130,7 +134,7 @@ def load(
             one.plan.autoincrement or 0 for one in assessment.tables if one.target is target
         ]
         _raise_sequence(connection, target, max(counters))
-    return import_id
+    return sent
 
 
 def _targets(assessment: Assessment) -> list[Table]:
@@ -188,6 +192,7 @@ def _fill_archive(
     snapshot: Snapshot,
     laid: Laid,
     archive: Archive,
+    sent: Counter[str],
     progress: Progress | None,
 ) -> None:
     described = archived_columns(laid.plan, archive)
@@ -201,7 +206,14 @@ def _fill_archive(
         None if laid.plan.mapped else progress,
     )
     columns = [archive.rowid, *(name for _, name, _ in described)]
+    rows = _counted(rows, sent, laid.plan.name)
     copy_in(connection, archive_table(laid.plan, archive), columns, rows)
+
+
+def _counted(chunks: Iterable[bytes], sent: Counter[str], table: str) -> Iterator[bytes]:
+    for chunk in chunks:
+        sent[table] += len(chunk)
+        yield chunk
 
 
 def _mapped_rows(

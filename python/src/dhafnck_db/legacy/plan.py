@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from dhafnck_db.errors import SourceError
@@ -265,12 +264,9 @@ def _table_from_dict(data: Mapping[str, Any], rejected: set[int]) -> TablePlan:
 
 
 class RejectsFoundError(SourceError):
-    """The file holds values that cannot be carried exactly; `plan` has the list.
+    """The file holds values that cannot be carried exactly; `plan` has the list."""
 
-    `kept` is the copy of the file, where one was kept.
-    """
-
-    def __init__(self, plan: Plan, kept: Path | None = None) -> None:
+    def __init__(self, plan: Plan) -> None:
         first: Sequence[str] = [
             f"{r.table}[{r.key}]{'.' + r.column if r.column else ''}: {r.reason} ({r.code})"
             for r in plan.rejects[:5]
@@ -284,4 +280,3 @@ class RejectsFoundError(SourceError):
             help="`sqlite assess` lists all; correct the file, or import with --quarantine",
         )
         self.plan = plan
-        self.kept = kept

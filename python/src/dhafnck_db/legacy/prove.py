@@ -6,6 +6,7 @@ which also finds what differs. It never writes.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from typing import NamedTuple
@@ -30,13 +31,14 @@ from dhafnck_db.legacy.batches import MOST, Batch
 from dhafnck_db.legacy.layout import PUBLIC, Laid
 from dhafnck_db.legacy.plain import Field, PlainTable, add_functions
 from dhafnck_db.legacy.snapshot import Snapshot
-from dhafnck_db.legacy.spelling import FIELD, NULL, ROW, same_json
+from dhafnck_db.legacy.spelling import FIELD, NULL, ROW, canonical_json
 
 # One process reads the table from its first page to its last, as the rows were appended.
 SETTINGS = {"synchronize_seqscans": "off", "max_parallel_workers_per_gather": "0"}
 _UUID5 = "extensions.uuid_generate_v5(uuid,text)"
 _SMALL = 40_000  # bytes of JSON as the server keeps it, which unpack to less than MOST
 _JSON_FOLLOWS = FIELD + ROW + FIELD
+Parts = tuple[bytes, ...]
 
 
 class Expected(NamedTuple):
@@ -47,22 +49,38 @@ class Expected(NamedTuple):
     json: bytes | None = None
 
 
-def is_proven(
+class Hashes(NamedTuple):
+    """What the rows of plain batches hash to (SHA-256), of each side computed by itself."""
+
+    rows: int = 0
+    file: str | None = None
+    database: str | None = None
+
+
+class Proof(NamedTuple):
+    """Whether the plain batches of a table are proven, and what was equal as a stream."""
+
+    holds: bool
+    hashes: Hashes = Hashes()
+
+
+def prove(
     connection: Connection,
     snapshot: Snapshot,
     laid: Laid,
     target: Table,
     models: MetaData,
     owner: str | None,
-) -> bool:
-    """Whether the plain batches of a legacy table stand in the target as the file has them.
+) -> Proof:
+    """Tell whether the plain batches of a legacy table stand in the target as the file has them.
 
-    Runs in the transaction of the load. The rows of other batches are counted, not looked at.
+    Runs in the transaction of the load. The rows of other batches are counted, not looked at. An
+    owner that was derived is in no hash: it is asked of the server.
     """
     plain = laid.plain
     fields = plain and (plain.archived if laid.target is not target else plain.fields)
     if plain is None or not fields:
-        return False
+        return Proof(False)
     owners = {derived.column for derived in laid.plan.derived if derived.kind == "owner"}
     compared = [field for field in fields if field.column not in owners]
     for setting, value in SETTINGS.items():
@@ -72,14 +90,13 @@ def is_proven(
         lines = _Lines(expected)
         with closing(connection.connection.cursor()) as cursor:
             cursor.copy_expert(_question(target, compared, laid.batches), lines)
-        proven = lines.all_equal()
-    if laid.target is not target:
-        return proven
-    return (
-        proven
-        and _owners_agree(connection, laid, target, models, owner)
+        if not lines.all_equal():
+            return Proof(False)
+    holds = laid.target is not target or (
+        _owners_agree(connection, laid, target, models, owner)
         and _ids_agree(connection, laid, target)
     )
+    return Proof(holds, lines.hashes())
 
 
 def _expected(
@@ -142,13 +159,15 @@ def _unless_big(target: Table, field: Field) -> str:
 
 
 class _Lines:
-    """What psycopg2 writes the rows to; compares each batch as soon as it is there."""
+    """What psycopg2 writes the rows to; compares and hashes each batch as soon as it is there."""
 
     def __init__(self, expected: Iterator[Expected]) -> None:
         self._expected = expected
         self._rows: list[bytes] = []
         self._wanted = next(expected, None)
         self._equal = True
+        self._hashed = 0
+        self._file, self._database = hashlib.sha256(), hashlib.sha256()
 
     def write(self, row: bytes) -> None:
         self._rows.append(row)
@@ -159,25 +178,39 @@ class _Lines:
         self._compare()
         return self._equal and self._wanted is None and not self._rows
 
+    def hashes(self) -> Hashes:
+        """Return what the batches that were compared hash to."""
+        if not self._hashed:
+            return Hashes()
+        return Hashes(self._hashed, self._file.hexdigest(), self._database.hexdigest())
+
     def _compare(self) -> None:
         while self._wanted is not None and len(self._rows) >= self._wanted.rows:
             if self._equal and self._wanted.texts is not None:
-                self._equal = _is_same(self._rows, self._wanted)
+                wanted, found = _both(self._wanted.texts, self._wanted.json or b"", self._rows)
+                self._equal = wanted == found
+                for part, same in zip(wanted, found, strict=True):
+                    self._file.update(part)
+                    self._database.update(same)
+                self._hashed += self._wanted.rows
             self._rows.clear()
             self._wanted = next(self._expected, None)
         if not self._equal or self._wanted is None:
             del self._rows[1:]  # one is enough to tell that there are too many
 
 
-def _is_same(rows: Sequence[bytes], wanted: Expected) -> bool:
-    if not wanted.json:
-        return b"".join(rows) == (wanted.texts or b"") + b"\n"
+def _both(texts: bytes, json: bytes, rows: Sequence[bytes]) -> tuple[Parts, Parts]:
+    """Return a batch as the file has it and as the database gave it, equal if the rows are."""
+    if not json:
+        return (texts + b"\n",), (b"".join(rows),)
     parts = [row.partition(_JSON_FOLLOWS) for row in rows]
-    if b"\n".join([texts for texts, _, _ in parts]) != wanted.texts:
-        return False
+    found = b"\n".join([part for part, _, _ in parts])
     # COPY ends a row with a line feed and writes a backslash twice; JSON has no other to escape.
-    json = ROW.join([json[:-1] for _, _, json in parts]).replace(b"\\\\", b"\\")
-    return same_json(wanted.json, json)
+    read = ROW.join([part[:-1] for _, _, part in parts]).replace(b"\\\\", b"\\")
+    if texts != found:
+        return (texts,), (found,)
+    expected, given = canonical_json(json, read)
+    return (texts, ROW, expected), (found, ROW, given)
 
 
 def _owners_agree(

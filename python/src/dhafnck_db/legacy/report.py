@@ -36,6 +36,7 @@ Result = Mapping[str, Any]
 MARK = "<!doctype html><!-- dhafnck-db: import report -->"  # how an earlier report is recognised
 FEW = 20  # objects of one type; more are folded away until somebody asks for them
 LISTED = 10_000  # entries of one list; a browser gets slow beyond
+SMALLEST = 1 << 14  # bytes; no report is smaller
 
 
 @dataclass(frozen=True)
@@ -45,17 +46,28 @@ class Verdict:
     tone: str  # good, doubt, bad, plain
     headline: str
     sentence: str
+    lines: tuple[str, ...] = ()  # what else there is to say
 
 
 def require_place(file: Path) -> None:
-    """Refuse a place that no report can be written to, before long work is done for it. Read-only.
+    """Refuse a place that no report can be written to, before long work is done for it.
 
     An earlier report is replaced; any other file that holds something is not, above all not the
-    legacy file itself.
+    legacy file itself. A nameless file is written into the folder on trial, and gone at once.
 
     Raises:
-        UsageError: the folder does not exist, or something else is at the path.
+        UsageError: the folder does not exist or takes no file, or something else is at the path.
     """
+    _require_replaceable(file)
+    try:
+        with tempfile.TemporaryFile(dir=file.parent) as trial:
+            trial.write(bytes(SMALLEST))
+            trial.flush()
+    except OSError as failure:
+        raise _unwritable(file, failure) from None
+
+
+def _require_replaceable(file: Path) -> None:
     try:
         if not file.parent.is_dir():
             raise UsageError(
@@ -96,7 +108,7 @@ def write_report(result: Result, file: Path) -> None:
     Raises:
         UsageError: the file cannot be written; what was there before still is.
     """
-    require_place(file)
+    _require_replaceable(file)
     try:
         descriptor, name = tempfile.mkstemp(prefix=".report-", suffix=".partial", dir=file.parent)
     except OSError as failure:
@@ -180,19 +192,13 @@ def _view(result: Result) -> dict[str, Any]:
         "few": FEW,
         "reasons": rejects_by_reason(result["rejects"]),
         "unplaced_types": Counter(entry["type"] for entry in result["unplaced"]).most_common(),
-        "hashes": result.get("hashes") or {},
     }
 
 
 def _verdict(result: Result) -> Verdict:
     rows, rejected = result["totals"]["rows"], result["totals"]["rejected"]
     if "error" in result:
-        return Verdict(
-            "bad",
-            "Refused; nothing was written",
-            f"{plural(rejected, 'row')} of the file cannot be carried exactly. Correct the file, "
-            "or import it with --quarantine.",
-        )
+        return _refusal(result)
     if "verified" not in result:
         return _forecast(result)
     if not result["changed"]:
@@ -214,6 +220,23 @@ def _verdict(result: Result) -> Verdict:
             f"{compared} Rows that no table of the models takes stand whole in legacy.rejects.",
         )
     return Verdict("good", "Imported and verified", compared)
+
+
+def _refusal(result: Result) -> Verdict:
+    rejected, reason = result["totals"]["rejected"], result["reason"]
+    if result["error"] == "rejects-found":
+        return Verdict(
+            "bad",
+            "Refused; nothing was written",
+            f"{plural(rejected, 'row')} of the file cannot be carried exactly. Correct the file, "
+            "or import it with --quarantine.",
+        )
+    return Verdict(
+        "bad",
+        "Not imported; the database is as it was",
+        f"{reason['message']} ({result['error']})",
+        tuple(f"{part}: {reason[part]}" for part in ("cause", "help") if reason[part]),
+    )
 
 
 def _forecast(result: Result) -> Verdict:

@@ -6,9 +6,9 @@ It never leaves half an import: what is not complete and verified is rolled back
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,18 @@ from sqlalchemy import Connection, MetaData, Table, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from dhafnck_db.bookkeeping import imports
-from dhafnck_db.errors import SourceError, TargetError, VerificationError
+from dhafnck_db.errors import SourceError, TargetError, ToolkitError, VerificationError
 from dhafnck_db.legacy.assessment import Assessment, assess_snapshot
 from dhafnck_db.legacy.batches import Batch
 from dhafnck_db.legacy.comparison import Comparison
 from dhafnck_db.legacy.judge import Progress
 from dhafnck_db.legacy.keep import keep_snapshot
 from dhafnck_db.legacy.keys import Keys
+from dhafnck_db.legacy.layout import PUBLIC
 from dhafnck_db.legacy.load import load, lock, require_room
 from dhafnck_db.legacy.mapping import load_mapping
 from dhafnck_db.legacy.plan import OWNERLESS, Plan, RejectsFoundError
-from dhafnck_db.legacy.prove import is_proven
+from dhafnck_db.legacy.prove import prove
 from dhafnck_db.legacy.snapshot import WAIT, Snapshot, open_snapshot
 from dhafnck_db.legacy.verify import verify
 
@@ -44,6 +45,22 @@ __all__ = [
 
 
 @dataclass(frozen=True)
+class TableHashes:
+    """What a table of the file, and what stands for it in a table of the target, hash to.
+
+    Of `rows` rows `hashed` are in the two hashes, which were computed apart from each other; the
+    others were compared one by one. A hash is None where that was done with all of them.
+    """
+
+    table: str
+    to: str
+    rows: int
+    hashed: int
+    file: str | None
+    database: str | None
+
+
+@dataclass(frozen=True)
 class ImportResult:
     """What an import did. `verified` is None where nothing was compared."""
 
@@ -52,15 +69,22 @@ class ImportResult:
     verified: bool | None
     seconds: dict[str, float] = field(default_factory=dict)
     kept: Path | None = None  # the copy of the file, where one was kept
+    sent: Mapping[str, int] = field(default_factory=dict)  # bytes that COPY took, by table
+    hashes: tuple[TableHashes, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON-ready values: the plan's, and what became of it."""
+        plan = self.plan.to_dict()
+        for table in plan["tables"]:
+            if self.sent:
+                table["bytes"] = self.sent.get(table["name"], 0)
         return {
-            **self.plan.to_dict(),
+            **plan,
             "changed": self.changed,
             "verified": self.verified,
             "seconds": self.seconds,
             "kept": self.kept and str(self.kept),
+            "hashes": [asdict(hashes) for hashes in self.hashes],
         }
 
 
@@ -126,6 +150,7 @@ def import_file(
             cannot be carried exactly and `quarantine` is false (RejectsFoundError, with the plan).
         TargetError: a table concerned holds rows, or another file was imported.
         VerificationError: what was read back differs from the file; nothing was committed.
+        ToolkitError: each of them has the plan and the reason as `result` once there is a plan.
     """
     models = _or_own(models)
     seconds: dict[str, float] = {}
@@ -143,9 +168,10 @@ def import_file(
         with _timed(seconds, "assess"):
             assessment = _assess(snapshot, keys, models, owner, progress)
         plan = assessment.plan
+        stack.enter_context(_told_of(ImportResult(plan, False, None, seconds, kept)))
         _require_owner(plan)
         if plan.rejects and not quarantine:
-            raise RejectsFoundError(plan, kept)
+            raise RejectsFoundError(plan)
         with _explained(), connection.begin():
             if dry_run:
                 if _has_schema(connection):
@@ -157,10 +183,10 @@ def import_file(
             require_room(connection, assessment)
             snapshot.require_same_file()
             with _timed(seconds, "load"):
-                load(connection, snapshot, assessment, keys, progress)
+                sent = load(connection, snapshot, assessment, keys, progress)
             with _timed(seconds, "verify"):
-                _verify(connection, snapshot, assessment, models).require_equal()
-    return ImportResult(plan, True, True, seconds, kept)
+                hashes = _verify(connection, snapshot, assessment, models)
+    return ImportResult(plan, True, True, seconds, kept, sent, hashes)
 
 
 def verify_file(
@@ -221,17 +247,27 @@ def _assess(
 
 def _verify(
     connection: Connection, snapshot: Snapshot, assessment: Assessment, models: MetaData
-) -> Comparison:
-    """Compare what was just loaded with the file: batches as a whole, other rows one by one."""
+) -> tuple[TableHashes, ...]:
+    """Compare what was just loaded with the file: batches as a whole, other rows one by one.
+
+    Returns the hashes of what was compared. Raises VerificationError on a difference.
+    """
+    plan = assessment.plan
     by_name = {laid.plan.name: laid for laid in assessment.tables}
+    hashes = []
 
     def proven(name: str, target: Table) -> tuple[Batch, ...]:
-        laid, owner = by_name[name], assessment.plan.owner
-        if is_proven(connection, snapshot, laid, target, models, owner):
-            return laid.batches
-        return ()
+        laid = by_name[name]
+        proof = prove(connection, snapshot, laid, target, models, plan.owner)
+        rows = laid.plan.rows - len(laid.plan.rejected)
+        if rows:
+            hashes.append(
+                TableHashes(name, f"{target.schema or PUBLIC}.{target.name}", rows, *proof.hashes)
+            )
+        return laid.batches if proof.holds else ()
 
-    return verify(connection, snapshot.connection, assessment.plan, models, proven=proven)
+    verify(connection, snapshot.connection, plan, models, proven=proven).require_equal()
+    return tuple(hashes)
 
 
 def _require_owner(plan: Plan) -> None:
@@ -267,8 +303,25 @@ def _known_import(connection: Connection, snapshot: Snapshot) -> Plan | None:
 @contextmanager
 def _timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
     began = time.monotonic()
-    yield
-    seconds[phase] = round(time.monotonic() - began, 3)
+    try:
+        yield
+    finally:
+        seconds[phase] = round(time.monotonic() - began, 3)
+
+
+@contextmanager
+def _told_of(known: ImportResult) -> Iterator[None]:
+    """Give an error what is known of the import that it ends, and why it ends."""
+    try:
+        yield
+    except ToolkitError as error:
+        error.result = {
+            **known.to_dict(),
+            "verified": False if isinstance(error, VerificationError) else None,
+            "error": error.code,
+            "reason": {"message": error.message, "cause": error.cause, "help": error.help},
+        }
+        raise
 
 
 @contextmanager

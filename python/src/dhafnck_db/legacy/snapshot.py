@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dhafnck_db.errors import SourceError
+from dhafnck_db.legacy.room import is_out_of_room, no_room
 
 MAGIC = b"SQLite format 3\x00"
 WAIT = 10.0  # seconds that a lock is waited for, and that a file may go on changing
@@ -76,10 +77,12 @@ def open_snapshot(path: Path, *, wait: float = WAIT) -> Iterator[Snapshot]:
     Raises:
         SourceError: the file is missing, no SQLite file, empty, corrupt, locked for longer than
             `wait` seconds, or was replaced by another while it was copied.
+        ConfigurationError: the folder for temporary files takes no copy, or within the block no
+            more notes.
     """
     before = _state(path)
     deadline = time.monotonic() + wait
-    with tempfile.TemporaryDirectory(prefix="dhafnck-db-") as directory:  # mode 0700
+    with _private_directory() as directory:
         copy = Path(directory) / COPY
         while True:
             consistent = _copy(path, copy, wait)
@@ -104,6 +107,22 @@ def open_snapshot(path: Path, *, wait: float = WAIT) -> Iterator[Snapshot]:
                 Path(directory),
                 after.file,
             )
+
+
+@contextmanager
+def _private_directory() -> Iterator[str]:
+    """Make a directory (mode 0700) to fill, and remove it."""
+    try:
+        made = tempfile.TemporaryDirectory(prefix="dhafnck-db-")
+    except OSError as failure:
+        raise no_room(tempfile.tempdir, failure) from None
+    with made as directory:
+        try:
+            yield directory
+        except (OSError, sqlite3.DatabaseError) as failure:
+            if is_out_of_room(failure):
+                raise no_room(tempfile.tempdir, failure) from None
+            raise
 
 
 def open_read_only(
@@ -214,10 +233,14 @@ def _copy(path: Path, copy: Path, wait: float) -> bool:
                     f"{path} was locked for longer than {wait:g} s",
                     help="stop the application that writes it",
                 ) from None
+            if is_out_of_room(failure):
+                raise
             # A hot journal needs a recovery that writes: that is done on the copy.
             _copy_with_sidecars(path, copy)
             return False
     except (sqlite3.DatabaseError, UnicodeDecodeError) as failure:
+        if is_out_of_room(failure):
+            raise
         # SQLite quotes what it cannot parse, and that need not be text.
         raise _corrupt(path, str(failure)) from None
 

@@ -5,10 +5,12 @@ It never looks at a single value, and a no only means that somebody has to look 
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from collections import deque
 from datetime import datetime
+from decimal import Decimal
 
 import orjson
 
@@ -21,6 +23,7 @@ ROW, FIELD, NULL = b"\x1d", b"\x1f", b"\x1e"
 _SHAPE = bytes.maketrans(b"0123456789", b"dddddddddd")
 _TIMES = frozenset((b"dddd-dd-dd dd:dd:dd", b"dddd-dd-dd dd:dd:dd.dddddd"))
 _NONCE = b',"' + secrets.token_hex(5).encode() + b'",'
+_NO_VALUE = b'"' + secrets.token_hex(5).encode() + b'"'  # NULL, which is not JSON's null
 _SPACED_KEY = re.compile(rb'"\s+:')
 # NUL, which jsonb has not; quote, space and colon, which would spoil the counting of keys.
 _ESCAPED = re.compile(rb"\\u00(?:00|2[02]|3[aA])")
@@ -121,40 +124,54 @@ def _keys_in(text: bytes) -> int:
     return text.count(b'":') + spaced
 
 
-def same_json(one: bytes, other: bytes) -> bool:
-    """Whether two batches of exact JSON values, joined by ROW and FIELD, are the same values."""
+def canonical_json(one: bytes, other: bytes) -> tuple[bytes, bytes]:
+    """Return two batches of exact JSON values, joined by ROW and FIELD, each in the same form.
+
+    The two are equal where the values are. Nothing of the one is in the other's.
+    """
     if one == other:
-        return True
-    if NULL in one or NULL in other:
-        nulls, found = ([value == NULL for value in _values(batch)] for batch in (one, other))
-        if nulls != found:
-            return False  # NULL is not JSON's null
-    first, second = (
-        orjson.dumps(orjson.loads(_as_array(batch)), option=orjson.OPT_SORT_KEYS)
-        for batch in (one, other)
+        return one, other
+    first, second = _sorted(one), _sorted(other)
+    numbers, others = _long_numbers(one), _long_numbers(other)
+    if first == second and numbers != others:
+        return _exact(one), _exact(other)
+    return first + numbers, second + others
+
+
+def _sorted(joined: bytes) -> bytes:
+    """Return values as orjson writes them: sorted by key, numbers as doubles."""
+    parsed = orjson.loads(_as_array(joined))
+    text = orjson.dumps(parsed, option=orjson.OPT_SORT_KEYS)
+    # The nonces are another in each process.
+    return text.replace(_NONCE, ROW).replace(_NO_VALUE, NULL)
+
+
+def _long_numbers(joined: bytes) -> bytes:
+    """Return the numbers that a double may not hold, as they are written."""
+    parts = joined.translate(_NUMBERS).split()
+    return FIELD.join(sorted(part for part in parts if len(part) > _DIGITS))
+
+
+def _exact(joined: bytes) -> bytes:
+    """Return values with every digit of their numbers, in one way of writing each number."""
+    return ROW.join(
+        value if value == NULL else _dumped(value)
+        for value in joined.replace(FIELD, ROW).split(ROW)
     )
-    if first != second:
-        return False
-    if _long_numbers(one) == _long_numbers(other):
-        return True
-    pairs = zip(_values(one), _values(other), strict=True)
-    return all(
-        _as_json(value) == _as_json(found) for value, found in pairs if NULL not in (value, found)
-    )
 
 
-def _long_numbers(joined: bytes) -> list[bytes]:
-    return sorted(part for part in joined.translate(_NUMBERS).split() if len(part) > _DIGITS)
+def _dumped(value: bytes) -> bytes:
+    return json.dumps(as_json(value.decode()), default=_number, sort_keys=True).encode()
 
 
-def _values(joined: bytes) -> list[bytes]:
-    return joined.replace(FIELD, ROW).split(ROW)
-
-
-def _as_json(value: bytes) -> object:
-    return as_json(value.decode())
+def _number(number: Decimal) -> str:
+    sign, digits, exponent = number.as_tuple()
+    written = "".join(map(str, digits))
+    significant = written.rstrip("0")
+    power = int(exponent) + len(written) - len(significant) if significant else 0
+    return f"\x00{sign}:{significant}e{power}"  # a NUL is in no string of exact JSON
 
 
 def _as_array(joined: bytes) -> bytes:
-    separated = joined.replace(NULL, b"null").replace(ROW, _NONCE).replace(FIELD, _NONCE)
+    separated = joined.replace(NULL, _NO_VALUE).replace(ROW, _NONCE).replace(FIELD, _NONCE)
     return b"[" + separated + b"]"
