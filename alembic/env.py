@@ -10,8 +10,9 @@ from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
-from dhafnck_db import identity, metadata, schema
+from dhafnck_db import identity, metadata
 from dhafnck_db.errors import ToolkitError
+from dhafnck_db.session import open_session
 from dhafnck_db.settings import load_settings
 from dhafnck_db.target import DRIVER, Target, current_target
 
@@ -48,7 +49,7 @@ else:
             print_sql()
         else:
             target = current_target()
-            with schema.session(target) as connection:
+            with open_session(target) as connection:
                 migrate(connection, target)
     except ToolkitError as error:
         raise CommandError(str(error)) from None

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy import URL, Engine, NullPool, create_engine, text
 
 from dhafnck_db import schema
+from dhafnck_db.session import open_session
 from dhafnck_db.settings import Settings
 from dhafnck_db.target import Target, resolve
 
@@ -67,7 +68,7 @@ def move(database: URL) -> Callable[[str], None]:
     target = target_of(database)
 
     def to(revision: str) -> None:
-        with schema.session(target) as connection:
+        with open_session(target) as connection:
             action = schema.downgrade if revision == "base" else schema.upgrade
             action(connection, target, revision)
 
@@ -88,7 +89,7 @@ def head_template(server: Server, surface: str) -> Iterator[str]:
     """A database at head that nothing writes to."""
     with copy_of(surface, server) as url:
         target = target_of(url)
-        with schema.session(target) as connection:
+        with open_session(target) as connection:
             schema.upgrade(connection, target)
         yield str(url.database)
 

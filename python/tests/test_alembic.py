@@ -12,7 +12,7 @@ from conftest import Server, configuration
 from fix_schema import catalog, execute, version
 from sqlalchemy import URL
 
-from dhafnck_db.schema import LOCK_KEY
+from dhafnck_db.session import LOCK_KEY
 
 Configure = Callable[[dict[str, str]], None]
 Alembic = Callable[..., subprocess.CompletedProcess[str]]

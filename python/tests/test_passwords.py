@@ -19,7 +19,7 @@ from logins import read_by_a_shell, url_of, user_of_psql, user_of_the_environmen
 from psycopg2 import sql
 from sqlalchemy import URL
 
-from dhafnck_db import clients, schema
+from dhafnck_db import clients, revision
 from dhafnck_db.target import connect_admin, current_target
 
 Configure = Callable[[dict[str, str]], None]
@@ -92,7 +92,7 @@ def test_password_works_in_a_url(
     assert user_of_the_environment() == LOGIN
     target = current_target()
     with connect_admin(target) as connection:
-        assert schema.current(connection) == "0001"
+        assert revision.current(connection) == "0001"
 
 
 @given(password=passwords)

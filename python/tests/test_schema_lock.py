@@ -17,7 +17,7 @@ from conftest import Ended, Server, configuration
 from fix_schema import WRITING, add_revision, catalog, execute, version
 from sqlalchemy import URL
 
-from dhafnck_db.schema import LOCK_KEY
+from dhafnck_db.session import LOCK_KEY
 
 Configure = Callable[[dict[str, str]], None]
 Run = Callable[..., Ended]

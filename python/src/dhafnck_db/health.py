@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Connection, Engine, QueuePool, column, func, inspect, select, table, text
 from sqlalchemy.exc import DBAPIError
 
-from dhafnck_db import bookkeeping, identity, metadata, schema
+from dhafnck_db import bookkeeping, identity, metadata, revision, schema
 from dhafnck_db.target import Target, create_engine, unreachable
 
 STATEMENT_LIMIT = "2s"  # kept by the server, for each statement of a check
@@ -169,7 +169,7 @@ def _server(connection: Connection, target: Target) -> Finding:
 
 
 def _schema(connection: Connection, target: Target) -> Finding:
-    found = schema.current(connection)
+    found = revision.current(connection)
     newest = schema.head(target.settings)
     if found != newest:
         return Finding("failed", f"revision {found or 'none'}; head is {newest}")

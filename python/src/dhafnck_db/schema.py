@@ -1,11 +1,10 @@
-"""The schema of a target, moved by Alembic over one connection and under one lock.
+"""The schema of a target, moved by Alembic over one connection.
 
 It never decides where to connect, and it never touches a schema that is not the project's.
 """
 
 from __future__ import annotations
 
-import time
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,18 +19,15 @@ from alembic.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import RangeNotAncestorError, RevisionError
 from alembic.util import CommandError, to_tuple
-from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy import Connection, Table
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import SchemaItem
 
-from dhafnck_db import identity, metadata
+from dhafnck_db import metadata
 from dhafnck_db.errors import ConfigurationError, TargetError, UsageError
+from dhafnck_db.revision import current, require
 from dhafnck_db.settings import Settings
-from dhafnck_db.target import Target, connect_admin
-
-LOCK_KEY = int.from_bytes(b"dhafnck1")  # one lock for everything that writes to a database
-LOCK_POLL = 0.1  # seconds
-REQUIRED_ROLES = ("anon", "authenticated", "service_role")
+from dhafnck_db.target import Target
 
 
 @dataclass(frozen=True)
@@ -45,33 +41,6 @@ class Move:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
-
-
-@contextmanager
-def session(target: Target, *, statement_timeout: str | None = None) -> Iterator[Connection]:
-    """Open the one connection of a run that writes: identified, locked, with bounded waits.
-
-    Args:
-        target: where to; its settings bound the waits.
-        statement_timeout: the longest statement, instead of DB_STATEMENT_TIMEOUT; "0" is endless.
-
-    The lock belongs to the session, so a killed run frees it within a second. Raises what
-    `target.connect_admin` and `identity.require` raise, and TargetError when the lock is not had
-    in time or a role that row level security speaks about is missing.
-    """
-    with connect_admin(target) as connection:
-        _lock(connection, target)
-        identity.require(connection, target)
-        _require_roles(connection, target)
-        settings = target.settings
-        for name, value in (
-            ("client_connection_check_interval", "1s"),  # else a killed run's statement goes on
-            ("lock_timeout", settings.db_lock_timeout),
-            ("statement_timeout", statement_timeout or settings.db_statement_timeout),
-        ):
-            connection.execute(select(func.set_config(name, value, False)))
-        connection.commit()
-        yield connection
 
 
 def upgrade(
@@ -119,30 +88,9 @@ def downgrade(
     return Move(bool(undone), before, _below(steps[-1]) if undone else before, undone)
 
 
-def current(connection: Connection) -> str | None:
-    """Return the revision that the database is at, or None. Read-only."""
-    with connection.begin() if not connection.in_transaction() else connection.begin_nested():
-        return MigrationContext.configure(connection).get_current_revision()
-
-
 def head(settings: Settings) -> str | None:
     """Return the newest revision of the migrations. Read-only; nothing is connected."""
     return ScriptDirectory.from_config(alembic_config(settings)).get_current_head()
-
-
-def require_head(connection: Connection, target: Target) -> None:
-    """Refuse a database that is not at the newest revision. Read-only.
-
-    Raises:
-        TargetError: it is at another revision, or at none.
-    """
-    found, newest = current(connection), head(target.settings)
-    if found != newest:
-        raise TargetError(
-            "schema-behind",
-            f"{target.admin} is at revision {found or 'none'}, not at {newest}",
-            help="run `dhafnck-db schema upgrade` first",
-        )
 
 
 def differences(connection: Connection, settings: Settings) -> list[str]:
@@ -171,7 +119,7 @@ def revision(connection: Connection, target: Target, message: str, *, autogenera
 
     Changes no database. Raises TargetError where the database is not at head.
     """
-    require_head(connection, target)
+    require(connection, target, head(target.settings))
     config = alembic_config(target.settings)
     made = _run(
         command.revision, connection, target, config, message=message, autogenerate=autogenerate
@@ -201,35 +149,6 @@ def _run(
     config.attributes.update(connection=connection, target=target)
     with _explained(target):
         return action(config, *args, **options)
-
-
-def _lock(connection: Connection, target: Target) -> None:
-    wait = target.settings.db_lock_wait
-    started = time.monotonic()
-    # Asked for again and again: psycopg2 hears no Ctrl-C while a statement waits for a lock, and a
-    # statement_timeout of the role would end it.
-    while not connection.scalar(select(func.pg_try_advisory_lock(LOCK_KEY))):
-        connection.commit()
-        if time.monotonic() - started >= wait:
-            raise TargetError(
-                "locked",
-                f"another run has been writing to {target.admin} for {wait} s",
-                help="wait for it, or raise DB_LOCK_WAIT",
-            )
-        time.sleep(LOCK_POLL)
-    connection.commit()
-
-
-def _require_roles(connection: Connection, target: Target) -> None:
-    names = select(text("rolname")).select_from(text("pg_roles"))
-    found = set(connection.execute(names).scalars())
-    missing = [role for role in REQUIRED_ROLES if role not in found]
-    if missing:
-        raise TargetError(
-            "roles-missing",
-            f"the server of {target.admin} has no role {', '.join(missing)}",
-            help="run `make dev`: the role postgres_access makes what Supabase has",
-        )
 
 
 def _require_known(script: ScriptDirectory, before: str | None, target: Target) -> None:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ from sqlalchemy import URL, Connection, NullPool, create_engine
 
 from dhafnck_db import legacy, schema
 from dhafnck_db.legacy.sample import write_sample
-from dhafnck_db.schema import LOCK_KEY
+from dhafnck_db.session import LOCK_KEY, open_session
 from legacy.state import contents, structure
 
 PROGRAM = Path(sys.executable).with_name("dhafnck-db")
@@ -78,7 +78,7 @@ class Cluster:
                 shutil.chown(path, self._user, self._user)
         self.start()
         url = self.fresh("surface", AT_HEAD)
-        with schema.session(target_of(url)) as connection:
+        with open_session(target_of(url)) as connection:
             schema.upgrade(connection, target_of(url))
 
     def start(self, largest_file: int | None = None) -> None:
@@ -142,12 +142,22 @@ def _copy_data(original: Server, data: Path) -> None:
     with closing(original.connect()) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_backup_start('copy', true)")
         shutil.copytree(
-            original.data, data, ignore=shutil.ignore_patterns("postmaster.*", "log", "pg_wal")
+            original.data,
+            data,
+            ignore=shutil.ignore_patterns("postmaster.*", "log", "pg_wal"),
+            copy_function=_copied,
         )
         cursor.execute("SELECT labelfile FROM pg_backup_stop(false)")
         (label,) = cursor.fetchone() or ("",)
     shutil.copytree(original.data / "pg_wal", data / "pg_wal")
     (data / "backup_label").write_text(label)
+
+
+def _copied(source: str, target: str) -> str:
+    """Copy a file, if the server has not removed it in the meantime."""
+    with suppress(FileNotFoundError):
+        shutil.copy2(source, target)
+    return target
 
 
 @contextmanager

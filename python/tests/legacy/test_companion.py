@@ -1,6 +1,7 @@
 """The second process finds what this one would have found, and nobody misses it when it is gone."""
 
 import os
+import pickle
 import signal
 import sqlite3
 import subprocess
@@ -137,7 +138,10 @@ def test_small_file_has_no_companion(file: Path) -> None:
         assert helper is None
 
 
-def test_companion_loads_little() -> None:
+def test_companion_loads_little(file: Path) -> None:
+    with open_snapshot(file) as snapshot:
+        tables = [laid.plain for laid in assessed(snapshot).tables]
+    assert not any(b"sqlalchemy" in pickle.dumps(table) for table in tables)
     script = (
         "import sys, dhafnck_db.legacy.companion\n"
         "print([name for name in ('sqlalchemy', 'psycopg2', 'pydantic') if name in sys.modules])"

@@ -122,7 +122,9 @@ REFUSED: list[tuple[TypeEngine[Any], Any, str]] = [
 def convert(kind: TypeEngine[Any], value: Any) -> str:
     conversion = conversion_to(kind)
     assert conversion is not None
-    return conversion.convert(value)
+    converted = conversion.convert(value)
+    assert isinstance(converted, str)
+    return converted
 
 
 def test_values_are_carried_as_postgresql_gives_them_back(target: Engine) -> None:

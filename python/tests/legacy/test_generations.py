@@ -125,6 +125,8 @@ def test_what_holds_no_rows_is_named(oldest: Path) -> None:
         ("index", "common_labels"),
         ("index", "lower_labels"),
         ("check", "context_inheritance_cache"),
+        ("unique", "labels.normalized"),
+        ("default", "project_agents.success_rate"),
     }
 
 

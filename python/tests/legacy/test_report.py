@@ -173,6 +173,17 @@ def test_long_list_is_cut_and_says_so(
     assert last not in page.text
 
 
+def test_many_objects_of_a_type_are_folded_and_few_are_open(make_file: MakeFile) -> None:
+    columns = ", ".join(f"c{number} DEFAULT {number}" for number in range(report.FEW + 1))
+    file = make_file(f"CREATE TABLE t ({columns}, u UNIQUE); CREATE VIEW v AS SELECT 1")
+    html = render(legacy.assess(file, owner=None).to_dict())
+    section = html[html.index('<section id="unplaced">') :]
+    assert "<details>\n<summary><b>default</b>" in section
+    assert "<details open>\n<summary><b>unique</b>" in section
+    assert "<details open>\n<summary><b>view</b>" in section
+    assert f"t.c{report.FEW}" in section
+
+
 def test_report_of_an_import_tells_phases_and_what_was_proven(
     sample: Path, import_: Import, tmp_path: Path
 ) -> None:

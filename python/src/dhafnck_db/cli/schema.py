@@ -30,10 +30,11 @@ def upgrade(revision: str, dry_run: bool, format_: str) -> None:
     Runs under a lock: of several upgrades started at once, one applies and the others wait.
     """
     from dhafnck_db import schema
+    from dhafnck_db.session import open_session
     from dhafnck_db.target import current_target
 
     target = current_target()
-    with schema.session(target) as connection:
+    with open_session(target) as connection:
         move = schema.upgrade(connection, target, revision, dry_run=dry_run)
     emit(move.to_dict(), format_, lambda: _show_move(move, "upgrade", dry_run))
 
@@ -48,10 +49,11 @@ def downgrade(revision: str, dry_run: bool, format_: str) -> None:
     Dropped tables and columns lose their data.
     """
     from dhafnck_db import schema
+    from dhafnck_db.session import open_session
     from dhafnck_db.target import current_target
 
     target = current_target()
-    with schema.session(target) as connection:
+    with open_session(target) as connection:
         move = schema.downgrade(connection, target, revision, dry_run=dry_run)
     emit(move.to_dict(), format_, lambda: _show_move(move, "downgrade", dry_run))
 
@@ -61,11 +63,12 @@ def downgrade(revision: str, dry_run: bool, format_: str) -> None:
 def current(format_: str) -> None:
     """Show the revision of the database and the newest one. Read-only."""
     from dhafnck_db import schema
+    from dhafnck_db.revision import current as current_revision
     from dhafnck_db.target import connect_admin, current_target
 
     target = current_target()
     with connect_admin(target) as connection:
-        found = schema.current(connection)
+        found = current_revision(connection)
     newest = schema.head(target.settings)
     result = {"changed": False, "revision": found, "head": newest, "at_head": found == newest}
     said = "head" if found == newest else f"head is {newest}"
@@ -78,11 +81,12 @@ def current(format_: str) -> None:
 def check(context: click.Context, format_: str) -> None:
     """Compare the database with head and with the models. Read-only. Exit 6 on a difference."""
     from dhafnck_db import schema
+    from dhafnck_db.revision import current as current_revision
     from dhafnck_db.target import connect_admin, current_target
 
     target = current_target()
     with connect_admin(target) as connection:
-        found = schema.current(connection)
+        found = current_revision(connection)
         differences = schema.differences(connection, target.settings)
     newest = schema.head(target.settings)
     at_head = found == newest
@@ -113,10 +117,11 @@ def check(context: click.Context, format_: str) -> None:
 def revision(message: str, autogenerate: bool, format_: str) -> None:
     """Write a new revision file. Changes no database."""
     from dhafnck_db import schema
+    from dhafnck_db.session import open_session
     from dhafnck_db.target import current_target
 
     target = current_target()
-    with schema.session(target) as connection:
+    with open_session(target) as connection:
         path = schema.revision(connection, target, message, autogenerate=autogenerate)
     result = {"changed": True, "path": str(path)}
     emit(result, format_, lambda: click.echo(f"wrote {path}; read it before you apply it"))

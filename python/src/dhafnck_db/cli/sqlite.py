@@ -99,20 +99,26 @@ def import_(
     A value that cannot be carried exactly stops the run before anything is written (exit 4), with
     the list. With --quarantine its row goes whole to legacy.rejects, and the exit code stays 4.
     """
-    from dhafnck_db import legacy, schema
-    from dhafnck_db.cli.plan import show_list, show_plan
-    from dhafnck_db.target import current_target
+    from dhafnck_db.legacy.blueprint import read_blueprint
 
     _require_place(report)
+    blueprint = read_blueprint()  # before anything big is loaded
+
+    from dhafnck_db import legacy, revision
+    from dhafnck_db.cli.plan import show_list, show_plan
+    from dhafnck_db.session import open_session
+    from dhafnck_db.target import current_target
+
     target = current_target()
     try:
         # COPY of a big table is one statement, so no limit on a statement's time.
-        with schema.session(target, statement_timeout="0") as connection, _progress() as progress:
+        with open_session(target, statement_timeout="0") as connection, _progress() as progress:
             if not dry_run:
-                schema.require_head(connection, target)
+                revision.require(connection, target, blueprint.head)
             result = legacy.import_file(
                 connection,
                 file,
+                models=blueprint.models,
                 owner=owner,
                 quarantine=quarantine,
                 dry_run=dry_run,

@@ -6,6 +6,7 @@ It never lower-cases a name, and never executes the statements that it gives.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Double, LargeBinary, MetaData, Table, Text
@@ -13,7 +14,8 @@ from sqlalchemy.types import TypeEngine
 
 from dhafnck_db.bookkeeping import ARCHIVE_SCHEMA
 from dhafnck_db.bookkeeping import metadata as bookkeeping
-from dhafnck_db.legacy.literal import Value, literal
+from dhafnck_db.legacy.literal import Value, literal, literal_in_pieces
+from dhafnck_db.legacy.long import LongText, Written, in_hex, is_long
 from dhafnck_db.legacy.plan import Archive, TablePlan
 
 LITERAL = "sqlite literal"
@@ -56,12 +58,12 @@ def representation(types: Mapping[str, int], *, clean: bool) -> str:
     return _BY_STORAGE_CLASS[classes.pop()]
 
 
-def write_as(kind: str) -> Callable[[Value], str | None]:
+def write_as(kind: str) -> Callable[[Value], Written]:
     """Return the function from a value to the text that PostgreSQL reads for a representation."""
     if kind == LITERAL:
-        return literal
+        return lambda value: literal_in_pieces(value) if is_long(value) else literal(value)
     if kind == "bytea":
-        return lambda value: None if value is None else "\\x" + _bytes(value).hex()
+        return lambda value: None if value is None else _digits(_bytes(value))
     return lambda value: None if value is None else _plain(value)
 
 
@@ -73,7 +75,10 @@ def least_size(values: Iterable[tuple[Value, str]]) -> int:
         if kind in ("bigint", "double precision"):
             size += 8 if value is not None else 0
         elif (text := write_as(kind)(value)) is not None:
-            length = (len(text) - 2) // 2 if kind == "bytea" else len(text.encode())
+            if not isinstance(text, str):
+                length = POINTER
+            else:
+                length = (len(text) - 2) // 2 if kind == "bytea" else len(text.encode())
             size += min(length + 1, POINTER)
     return size + (columns + 7) // 8
 
@@ -84,8 +89,12 @@ def _bytes(value: Value) -> bytes:
     return value
 
 
-def _plain(value: Value) -> str:
-    return value if isinstance(value, str) else repr(value)
+def _digits(value: bytes) -> Written:
+    return chain([b"\\x"], in_hex(value)) if is_long(value) else "\\x" + value.hex()
+
+
+def _plain(value: Value) -> Written:
+    return value if isinstance(value, str | LongText) else repr(value)
 
 
 def unique_names(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:

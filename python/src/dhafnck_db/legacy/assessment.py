@@ -26,7 +26,8 @@ from dhafnck_db.legacy.references import dangling
 from dhafnck_db.legacy.room import is_out_of_room
 from dhafnck_db.legacy.rows import RowMaker
 from dhafnck_db.legacy.snapshot import Snapshot
-from dhafnck_db.legacy.source import TYPES, SourceTable, encoding, read_tables, read_unplaced
+from dhafnck_db.legacy.source import TYPES, SourceTable, encoding, read_tables
+from dhafnck_db.legacy.unplaced import read_unplaced
 
 _CHANGING = Warning(
     "the file",
@@ -76,7 +77,7 @@ def assess_snapshot(
                 if ownerless:
                     warned.append(_ownerless(laid[place].plan.name, ownerless))
         warnings = (*warned, *dangling(connection, laid, keys, mapping))
-        unplaced = read_unplaced(connection)
+        unplaced = read_unplaced(connection, laid)
         source = Source(
             path=escaped(str(snapshot.path)),
             sha256=snapshot.sha256,
@@ -116,7 +117,7 @@ def _look_at(
     types = {c.name: Counter(c.types) for c in plan.columns}
     if plain is not None:
         with keys.writing():
-            plain.follow(snapshot.connection)
+            plain = plain.follow(snapshot.connection, laid.source.rows)
         report = _told(progress, laid.source)
         division = divide(snapshot, plain, laid.source.rows, companion, report)
         laid = replace(laid, plain=plain, batches=tuple(division.batches))

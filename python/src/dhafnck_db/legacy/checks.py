@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 
 from dhafnck_db.legacy.literal import Value
+from dhafnck_db.legacy.long import Written, whole
 
 
 class Checks:
@@ -38,10 +39,10 @@ class Checks:
                 self._add(str(constraint.name), str(constraint.sqltext), target, columns)
         self._rules.sort()
 
-    def broken(self, fields: Sequence[str | None]) -> str | None:
+    def broken(self, fields: Sequence[Written]) -> str | None:
         """Return the name of the first constraint that the row breaks, or None."""
         for name, statement, positions in self._rules:
-            values = [self._read[at](fields[at]) for at in positions]
+            values = [self._read[at](whole(fields[at])) for at in positions]
             if self._db.execute(statement, values).fetchone()[0] == 0:
                 return name
         return None

@@ -8,21 +8,32 @@ from __future__ import annotations
 import json
 import struct
 import uuid
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from dhafnck_db.legacy.literal import Value
+from dhafnck_db.legacy.long import LongText, in_hex, in_pieces
+from dhafnck_db.legacy.long_compare import are_equal, document, string
+from dhafnck_db.legacy.long_json import Unreadable
+
+# A value that the target gives; what is long comes in pieces: of a blob its bytes, else UTF-8.
+Given = str | Iterable[bytes] | None
 
 
-def is_same(value: Value, found: str | None, kind: str) -> bool:
+def is_same(value: Value, found: Given, kind: str) -> bool:
     """Whether `found`, the text that PostgreSQL gives for a column, is the value of the file.
 
     `kind` is the target's type, or the representation in an archive.
     """
     if value is None or found is None:
         return value is None and found is None
-    match kind.partition("(")[0].partition(" ")[0]:
+    kind = kind.partition("(")[0].partition(" ")[0]
+    if isinstance(value, LongText) or not isinstance(found, str):
+        return _is_same_long(value, [found.encode()] if isinstance(found, str) else found, kind)
+    match kind:
         case "uuid":
             return found == same_uuid(value)
         case "timestamptz":
@@ -40,6 +51,53 @@ def is_same(value: Value, found: str | None, kind: str) -> bool:
         case "text" | "varchar" | "enum":
             return (value if isinstance(value, str) else str(value)) == found
     return type(value) is int and str(value) == found
+
+
+def _is_same_long(value: Value, found: Iterable[bytes], kind: str) -> bool:
+    match kind:
+        case "bytea":
+            return isinstance(value, bytes) and are_equal(in_pieces(value), found)
+        case "jsonb":
+            return not isinstance(value, bytes) and document(_utf8(value)) == document(found)
+        case "sqlite":
+            return _is_same_long_literal(value, found)
+        case "text" | "varchar":
+            return not isinstance(value, bytes) and are_equal(_utf8(value), found)
+    return isinstance(value, LongText) and is_same(str(value), b"".join(found).decode(), kind)
+
+
+def _is_same_long_literal(value: Value, found: Iterable[bytes]) -> bool:
+    pieces = iter(found)
+    first = next(pieces, b"")
+    found = chain([first], pieces)
+    if isinstance(value, bytes):
+        return are_equal(chain([b"X'"], in_hex(value), [b"'"]), found)
+    if first.startswith(b"CAST(X'"):
+        digits = (piece.hex().encode() for piece in _utf8(value))
+        return are_equal(chain([b"CAST(X'"], digits, [b"' AS TEXT)"]), found)
+    quoted = (piece.replace(b"'", b"''") for piece in _utf8(value))
+    return are_equal(chain([b"'"], quoted, [b"'"]), found)
+
+
+def is_same_member(value: LongText, found: Iterable[bytes], *, is_json: bool) -> bool:
+    """Whether a member of a JSON object is a long text: as JSON where it is, else as a string."""
+    given = document(found)
+    if given == string(value):
+        return True
+    try:
+        return is_json and given == document(value)
+    except Unreadable:
+        return False
+
+
+def _utf8(value: Value) -> Iterable[bytes]:
+    return (
+        value if isinstance(value, LongText) else [_plain(value).encode("utf-8", "surrogateescape")]
+    )
+
+
+def _plain(value: Value) -> str:
+    return value if isinstance(value, str) else repr(value)
 
 
 def same_uuid(value: Value) -> str:

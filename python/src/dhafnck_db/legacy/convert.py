@@ -9,6 +9,7 @@ import json
 import math
 import re
 import uuid
+from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,9 +32,12 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
 from dhafnck_db.legacy.literal import Value, is_clean
+from dhafnck_db.legacy.long import LongText, Written, decoded
+from dhafnck_db.legacy.long_json import Event, Unreadable, events
 from dhafnck_db.legacy.uuids import name_uuid
 
 Convert = Callable[[Value], str]
+ConvertLong = Callable[[Value], Written]
 
 _TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(Z|[+-]\d\d:?\d\d)?", re.ASCII
@@ -56,7 +60,7 @@ class Conversion:
     """How values get into a column: the name for the plan, and the function. NULL is not its."""
 
     name: str
-    convert: Convert
+    convert: ConvertLong
 
 
 def conversion_to(kind: TypeEngine[Any]) -> Conversion | None:
@@ -92,9 +96,9 @@ def conversion_to(kind: TypeEngine[Any]) -> Conversion | None:
 def to_uuid(value: Value) -> str:
     """Return the UUID that the application finds this id under."""
     match value:
-        case str():
+        case str() | LongText():
             _require_clean(value)
-            text = value.strip()
+            text = str(value).strip()
         case int():
             text = str(value)
         case _:
@@ -156,9 +160,13 @@ def to_double(value: Value) -> str:
     raise _mismatch(value, "a number")
 
 
-def to_jsonb(value: Value) -> str:
+def to_jsonb(value: Value) -> str | LongText:
     """Return JSON that jsonb keeps without losing a key or a digit."""
     match value:
+        case LongText():
+            _require_clean(value)
+            _require_exact_long_json(value)
+            return value
         case str():
             _require_clean(value)
             _require_exact_json(value)
@@ -174,19 +182,45 @@ def to_jsonb(value: Value) -> str:
 
 def _require_exact_json(text: str) -> None:
     try:
-        parsed = json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_float=_number,
-            parse_int=_number,
-            parse_constant=_constant,
-        )
+        parsed = _DECODER.decode(text)
     except json.JSONDecodeError as failure:
         raise Unfit("json-syntax", f"is no JSON: {failure.msg} at {failure.pos}") from None
     except RecursionError:
         raise Unfit("json-depth", "is nested too deeply") from None
     if "\\u" in text and not all(map(is_clean, _strings(parsed))):
         raise Unfit("json-character", "holds \\u0000 or half a surrogate pair")
+
+
+def _require_exact_long_json(text: LongText) -> None:
+    def finish(parsed: Any) -> None:
+        if not all(map(is_clean, _strings(parsed))):
+            raise Unfit("json-character", "holds \\u0000 or half a surrogate pair")
+
+    keys: list[array[int]] = []  # of the objects and arrays that were begun, as hashes
+    try:
+        for event, told in events(decoded(text), _DECODER, finish):
+            match event:
+                case Event.OBJECT | Event.ARRAY:
+                    keys.append(array("q"))
+                case Event.KEY:
+                    finish(told)
+                    keys[-1].append(hash(told))
+                case Event.PART:
+                    finish(told)
+                case Event.END if _has_twins(keys.pop()):
+                    return _require_exact_json(str(text))  # two keys may have the same hash
+    except Unreadable as failure:
+        raise Unfit(failure.code, failure.reason) from None
+
+
+def _has_twins(numbers: array[int]) -> bool:
+    # A set of all of them would take many times the room.
+    parts = len(numbers) // _AT_ONCE + 1
+    for part in range(parts):
+        some = [number for number in numbers if number % parts == part]
+        if len(set(some)) < len(some):
+            return True
+    return False
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -212,6 +246,12 @@ def _number(digits: str) -> None:
 
 def _constant(name: str) -> None:
     raise Unfit("json-syntax", f"holds {name}, which is no JSON")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=_number, parse_int=_number, parse_constant=_constant
+)
+_AT_ONCE = 200_000  # hashes of keys
 
 
 def _strings(parsed: Any) -> Iterable[str]:
@@ -240,18 +280,22 @@ def _integer(bits: int) -> Convert:
     return to_integer
 
 
-def _text(length: int | None) -> Convert:
-    def to_text(value: Value) -> str:
+def _text(length: int | None) -> ConvertLong:
+    def to_text(value: Value) -> str | LongText:
         if isinstance(value, int):
             value = str(value)
-        if not isinstance(value, str):
+        if not isinstance(value, str | LongText):
             raise _mismatch(value, "text")
         _require_clean(value)
-        if length is not None and len(value) > length:
-            raise Unfit("text-length", f"has {len(value)} characters, {length} fit")
+        if length is not None and (size := _characters(value)) > length:
+            raise Unfit("text-length", f"has {size} characters, {length} fit")
         return value
 
     return to_text
+
+
+def _characters(text: str | LongText) -> int:
+    return len(text) if isinstance(text, str) else sum(map(len, decoded(text)))
 
 
 def _enum(labels: Iterable[str]) -> Convert:
@@ -265,8 +309,8 @@ def _enum(labels: Iterable[str]) -> Convert:
     return to_label
 
 
-def _require_clean(text: str) -> None:
-    if "\x00" in text:
+def _require_clean(text: str | LongText) -> None:
+    if "\x00" in text if isinstance(text, str) else 0 in text.utf8:
         raise Unfit("text-nul", "holds a NUL character")
     if not is_clean(text):
         raise Unfit("text-encoding", "is no valid UTF-8")
@@ -277,5 +321,7 @@ def _is_negative_zero(value: float) -> bool:
 
 
 def _mismatch(value: Value, wanted: str) -> Unfit:
-    found = {int: "an integer", float: "a real", str: "text", bytes: "a blob"}[type(value)]
-    return Unfit("type-mismatch", f"is {found}, not {wanted}")
+    return Unfit("type-mismatch", f"is {_NAMES[type(value)]}, not {wanted}")
+
+
+_NAMES = {int: "an integer", float: "a real", str: "text", LongText: "text", bytes: "a blob"}

@@ -15,6 +15,7 @@ from dhafnck_db.legacy.checks import Checks
 from dhafnck_db.legacy.keys import Keys
 from dhafnck_db.legacy.layout import OWNER, Laid
 from dhafnck_db.legacy.literal import Row, Value, shown, spelled
+from dhafnck_db.legacy.long import whole
 from dhafnck_db.legacy.mapping import LegacyMapping
 from dhafnck_db.legacy.plan import Reject
 from dhafnck_db.legacy.rows import Fault, Fields, RowMaker, row_key
@@ -92,7 +93,7 @@ class Judge:
     def _broken_references(self, row: Row, fields: Fields) -> list[Fault]:
         faults = []
         for column, table, referred in self._references:
-            key = fields[self._at[column]]
+            key = whole(fields[self._at[column]])
             if key is None:
                 continue
             legacy = self._legacy(row, (column,))
@@ -110,7 +111,7 @@ class Judge:
 
     def _duplicates(self, connection: sqlite3.Connection, row: Row, fields: Fields) -> list[Fault]:
         for names in self._uniques:
-            key = [field for name in names if (field := fields[self._at[name]]) is not None]
+            key = self._key(fields, names)
             if len(key) < len(names):
                 continue  # NULL is never the same as NULL
             first = self._keys.legacy(self._target.name, names, key)
@@ -139,16 +140,20 @@ class Judge:
         return self._batches[place].plain
 
     def _remember(self, row: Row, fields: Fields) -> None:
-        owner = fields[self._at[OWNER]] if OWNER in self._at else None
+        owner = whole(fields[self._at[OWNER]]) if OWNER in self._at else None
         for names in self._uniques:
-            key = [field for name in names if (field := fields[self._at[name]]) is not None]
+            key = self._key(fields, names)
             if len(key) == len(names):
                 legacy = self._legacy(row, names)
                 self._keys.add(self._target.name, names, key, legacy, owner)
         for column, table in self._id_columns.items():
-            field = fields[self._at[column]]
+            field = whole(fields[self._at[column]])
             if field is not None and field != (legacy := self._legacy(row, (column,))):
                 self._keys.add_id(table, legacy, field)
+
+    def _key(self, fields: Fields, names: Names) -> list[str]:
+        """Return the fields that are not NULL."""
+        return [key for name in names if (key := whole(fields[self._at[name]])) is not None]
 
     def _legacy(self, row: Row, names: Names) -> str:
         """Return what the columns of the target were in the file."""

@@ -18,11 +18,20 @@ from dhafnck_db.legacy import archive as archives
 from dhafnck_db.legacy.batches import Batch, Rows, quoted, scan, spans
 from dhafnck_db.legacy.convert import conversion_to
 from dhafnck_db.legacy.literal import Row, is_clean
+from dhafnck_db.legacy.long import LongText
 from dhafnck_db.legacy.mapping import LegacyMapping
 from dhafnck_db.legacy.plain import PlainTable
 from dhafnck_db.legacy.plan import Archive, ColumnPlan, Derived, Place, TablePlan
+from dhafnck_db.legacy.rules import counted_column, known_by
 from dhafnck_db.legacy.snapshot import LONE, Snapshot
-from dhafnck_db.legacy.source import SourceTable, encoding, histogram, read_rows, read_span
+from dhafnck_db.legacy.source import (
+    SourceTable,
+    encoding,
+    histogram,
+    holds_text,
+    read_rows,
+    read_span,
+)
 
 OWNER = "user_id"
 PUBLIC = "public"
@@ -106,13 +115,18 @@ def _mapped(
     mapping: LegacyMapping,
 ) -> TablePlan:
     places = _places(source, target, mapping.columns.get(target.name, {}))
+    told_by = source.keys
+    if words := _words_for_numbers(snapshot, source, places, target, mapping):
+        del places[words]
+        other_key = known_by(target, places.values()) or ()
+        told_by += tuple(c.name for c in source.columns if places.get(c.name) in other_key)
     homeless = [c.name for c in source.columns if c.name not in places] if source.rows else []
     archive: Archive | None = None
     names: dict[str, str] = {}
     kinds: dict[str, str] = {}
     types: Types = {}  # of the others once the rows were looked at
     if homeless:
-        keys = [key for key in source.keys if key in places]
+        keys = [key for key in dict.fromkeys(told_by) if key in places]
         types = histogram(snapshot.connection, source, [*keys, *homeless])
         kinds = _representations(snapshot, source, types, [*keys, *homeless])
         archive, names = _archive(snapshot, source, name, keys, kinds)
@@ -124,7 +138,7 @@ def _mapped(
         if c.name in places:
             column = target.c[places[c.name]]
             conversion = conversion_to(column.type)
-            to = Place(PUBLIC, target.name, column.name)
+            to = Place(PUBLIC, str(target.name), str(column.name))  # nothing of SQLAlchemy's own
             convert = conversion.name if conversion else None
             columns.append(ColumnPlan(c.name, c.declared, to, convert, stored))
         elif archive:
@@ -152,6 +166,24 @@ def _places(source: SourceTable, target: Table, renames: Mapping[str, str]) -> d
         if old in own and new in known and new not in places.values():
             places[own[old]] = new
     return places
+
+
+def _words_for_numbers(
+    snapshot: Snapshot,
+    source: SourceTable,
+    places: Mapping[str, str],
+    target: Table,
+    mapping: LegacyMapping,
+) -> str | None:
+    """Return the column of words whose place holds numbers that nothing refers to, if there is one.
+
+    The target can count such rows itself, where another key of theirs still tells them apart.
+    """
+    counted = counted_column(target, mapping)
+    for old, new in places.items():
+        if new == counted and holds_text(snapshot.connection, source, old):
+            return old if known_by(target, set(places.values()) - {new}) else None
+    return None
 
 
 def _derived(
@@ -253,6 +285,6 @@ def _unclean_among(rows: Iterable[Row], source: SourceTable, names: Sequence[str
     for row in rows:
         for name, place in places:
             value = row[place]
-            if isinstance(value, str) and not is_clean(value):
+            if isinstance(value, str | LongText) and not is_clean(value):
                 found.add(name)
     return found

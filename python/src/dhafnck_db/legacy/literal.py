@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 
-Value = int | float | str | bytes | None
+from dhafnck_db.legacy.long import LongText, in_hex, is_clean_long
+
+Value = int | float | str | bytes | LongText | None
 Row = tuple[Value, ...]
 
 SHOWN = 200  # characters of a value in a list of rejects
 _UNCLEAN = re.compile("[\x00\ud800-\udfff]")
 
 
-def is_clean(text: str) -> bool:
+def is_clean(text: str | LongText) -> bool:
     """Whether PostgreSQL can hold a text: valid UTF-8 without NUL."""
+    if isinstance(text, LongText):
+        return is_clean_long(text)
     return _UNCLEAN.search(text) is None
 
 
@@ -33,7 +38,22 @@ def literal(value: Value) -> str | None:
             return f"X'{value.hex()}'"
         case float() if math.isinf(value):
             return "9e999" if value > 0 else "-9e999"
+        case LongText():
+            return b"".join(literal_in_pieces(value)).decode()
     return repr(value)
+
+
+def literal_in_pieces(value: LongText | bytes) -> Iterator[bytes]:
+    """Yield the literal of a long value, in pieces of UTF-8."""
+    if isinstance(value, LongText) and is_clean(value):
+        yield b"'"
+        yield from (piece.replace(b"'", b"''") for piece in value)
+        yield b"'"
+        return
+    is_blob = isinstance(value, bytes)
+    yield b"X'" if is_blob else b"CAST(X'"
+    yield from in_hex(value if isinstance(value, bytes) else value.utf8)
+    yield b"'" if is_blob else b"' AS TEXT)"
 
 
 def escaped(text: str) -> str:
@@ -43,7 +63,7 @@ def escaped(text: str) -> str:
 
 def spelled(value: Value) -> str:
     """Return an id as the file spells it; one that is no clean text or integer as its literal."""
-    if isinstance(value, int) or (isinstance(value, str) and is_clean(value)):
+    if isinstance(value, int) or (isinstance(value, str | LongText) and is_clean(value)):
         return str(value)
     return literal(value) or "NULL"
 
@@ -51,6 +71,8 @@ def spelled(value: Value) -> str:
 def shown(value: Value) -> str:
     """Return the literal, shortened for a list that people read."""
     # Cut before it is written out: a value may be as big as the memory a list may take.
+    if isinstance(value, LongText):
+        value = value.start(SHOWN + 1)
     cut = isinstance(value, str | bytes) and len(value) > SHOWN
     text = literal(value[:SHOWN] if isinstance(value, str | bytes) else value) or "NULL"
     return text + " …" if cut else text

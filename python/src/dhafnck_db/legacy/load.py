@@ -12,10 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from psycopg2 import sql
 from sqlalchemy import (
+    Column,
+    ColumnElement,
     Connection,
+    Integer,
     Table,
     exists,
     func,
@@ -24,6 +28,7 @@ from sqlalchemy import (
     literal,
     literal_column,
     select,
+    text,
 )
 from sqlalchemy.schema import CreateTable, SetTableComment
 
@@ -36,8 +41,9 @@ from dhafnck_db.legacy.copy import copy_in, written
 from dhafnck_db.legacy.judge import Progress
 from dhafnck_db.legacy.keys import Keys
 from dhafnck_db.legacy.layout import PUBLIC, Laid
-from dhafnck_db.legacy.literal import Row
+from dhafnck_db.legacy.literal import Row, literal_in_pieces
 from dhafnck_db.legacy.literal import literal as sqlite_literal
+from dhafnck_db.legacy.long import Written, as_json_string, is_long
 from dhafnck_db.legacy.plain import Field, add_functions
 from dhafnck_db.legacy.plan import Archive, Plan, Reject
 from dhafnck_db.legacy.rows import Fields, RowMaker
@@ -117,6 +123,7 @@ def load(
             if laid.target is not None and laid.source.rows:
                 maker = RowMaker(laid, keys, plan.owner)
                 chunks = _mapped_rows(snapshot, laid, maker, progress)
+                _hold_sequence(connection, laid.target, maker.columns)
                 chunks = _counted(chunks, sent, laid.plan.name)
                 copy_in(connection, laid.target, maker.columns, chunks)
             if laid.plan.rejected:
@@ -231,7 +238,7 @@ def _chunks(
     snapshot: Snapshot,
     laid: Laid,
     fields: Sequence[Field] | None,
-    make: Callable[[Row], Sequence[str | None]],
+    make: Callable[[Row], Sequence[Written]],
     progress: Progress | None,
 ) -> Iterator[bytes]:
     """Yield the rows that go in: plain batches as a whole where they can be, others row by row."""
@@ -305,10 +312,8 @@ def _quarantine(
 
 def _quarantined(
     import_id: int, rejects: Sequence[Reject], source: SourceTable, row: Row
-) -> list[str | None]:
+) -> Fields:
     first = rejects[0]
-    values = zip(source.columns, row, strict=False)  # the number of the row is no column
-    whole = {column.name: sqlite_literal(value) for column, value in values}
     reason = "; ".join(
         f"{reject.column}: {reject.reason}" if reject.column else reject.reason
         for reject in rejects
@@ -320,8 +325,46 @@ def _quarantined(
         first.column,
         first.code,
         reason,
-        json.dumps(whole, ensure_ascii=False),
+        _as_literals(source, row),
     ]
+
+
+def _as_literals(source: SourceTable, row: Row) -> Written:
+    """Return the JSON of a row's values as literals."""
+    values = row[: len(source.columns)]  # the number of the row is no column
+    if any(map(is_long, values)):
+        return _long_as_literals(source, values)
+    literals = {
+        column.name: sqlite_literal(value)
+        for column, value in zip(source.columns, values, strict=True)
+    }
+    return json.dumps(literals, ensure_ascii=False)
+
+
+def _long_as_literals(source: SourceTable, values: Row) -> Iterator[bytes]:
+    for place, (column, value) in enumerate(zip(source.columns, values, strict=True)):
+        name = json.dumps(column.name, ensure_ascii=False)
+        yield f"{', ' if place else '{'}{name}: ".encode()
+        if is_long(value):
+            yield from as_json_string(literal_in_pieces(value))
+        else:
+            yield json.dumps(sqlite_literal(value), ensure_ascii=False).encode()
+    yield b"}"
+
+
+def _hold_sequence(connection: Connection, target: Table, columns: Sequence[str]) -> None:
+    """Let the numbers that the target gives, where it counts the rows, be given back by ROLLBACK.
+
+    That undoes no nextval, but it does undo the new sequence that RESTART begins.
+    """
+    for column in target.primary_key:
+        if column.identity is None or column.name in columns:
+            continue
+        sequence = text(connection.execute(select(_sequence(target, column))).scalar_one())
+        state = select(literal_column("last_value + is_called::integer", Integer)).select_from(
+            sequence
+        )
+        _restart(connection, target, column, connection.execute(state).scalar_one())
 
 
 def _raise_sequence(connection: Connection, target: Table, counter: int) -> None:
@@ -333,15 +376,21 @@ def _raise_sequence(connection: Connection, target: Table, counter: int) -> None
         largest = min(largest, LARGEST_INTEGER)  # then no value is left, and none is used again
         if largest == 0:
             continue
-        name = func.pg_get_serial_sequence(f"{PUBLIC}.{target.name}", column.name)
         if largest < LARGEST_INTEGER:
-            # Unlike setval this is undone with the transaction.
-            restart = sql.SQL("ALTER TABLE {} ALTER COLUMN {} RESTART WITH {}").format(
-                sql.Identifier(PUBLIC, target.name),
-                sql.Identifier(column.name),
-                sql.Literal(largest + 1),
-            )
-            with closing(connection.connection.cursor()) as cursor:
-                cursor.execute(restart)
+            _restart(connection, target, column, largest + 1)
         else:
+            name = _sequence(target, column)
             connection.execute(select(func.setval(name, literal_column(str(largest)))))
+
+
+def _restart(connection: Connection, target: Table, column: Column[Any], number: int) -> None:
+    """Let the next value be `number`. Unlike setval this is undone with the transaction."""
+    statement = sql.SQL("ALTER TABLE {} ALTER COLUMN {} RESTART WITH {}").format(
+        sql.Identifier(PUBLIC, target.name), sql.Identifier(column.name), sql.Literal(number)
+    )
+    with closing(connection.connection.cursor()) as cursor:
+        cursor.execute(statement)
+
+
+def _sequence(target: Table, column: Column[Any]) -> ColumnElement[str]:
+    return func.pg_get_serial_sequence(f"{PUBLIC}.{target.name}", column.name)

@@ -11,7 +11,7 @@ import sqlite3
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
@@ -73,6 +73,14 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Lead:
+    """How a row leads to its owner."""
+
+    by: str  # SQL of the column that refers to the row with the owner
+    holds: str  # SQL: whether there is an owner in the end
+
+
+@dataclass(frozen=True)
 class Division:
     """Rows in batches, in their order, and how many NULLs the plain ones have, by column."""
 
@@ -97,7 +105,7 @@ class PlainTable:
     conditions: tuple[str, ...]
     sources: Mapping[str, str]  # target column: SQL of the column that it has the values of
     note: tuple[str, str] | None = None  # SQL of the id and the owner, for tables referred to
-    leads_by: str | None = None  # SQL of the column that leads to the row with the owner
+    lead: Lead | None = None
     changed_ids: Mapping[str, str] = field(default_factory=dict)  # table of ids: SQL of the number
 
     def divide(
@@ -196,22 +204,27 @@ class PlainTable:
             for legacy, id_ in reader.execute(statement, self._bounds(batch)):
                 yield table, str(legacy), id_.decode()
 
-    def follow(self, connection: sqlite3.Connection) -> None:
-        """Note for every row the owner of the row that it refers to.
+    def follow(self, connection: sqlite3.Connection, rows: int) -> PlainTable:
+        """Note for every row the owner of the row that it refers to; return what is left to ask.
 
         In the order of what they refer to, since to look up one key after another in no order is
-        to read a page of the notes for each.
+        to read a page of the notes for each. Where all of the `rows` have an owner nobody needs to
+        ask it of each again.
         """
-        if self.leads_by is None:
-            return
-        number = f"s.{self.rows.number}"
-        connection.execute(
+        if self.lead is None:
+            return self
+        number, by = f"s.{self.rows.number}", self.lead.by
+        found = connection.execute(
             "INSERT INTO scratch.leads SELECT :child, r.number, k.owner FROM "
-            f"(SELECT {number} AS number, {self.leads_by} AS key FROM {self.rows.table} s "
-            f"WHERE {self.leads_by} IS NOT NULL ORDER BY 2 LIMIT -1) r "  # else it loses its order
-            "CROSS JOIN scratch.keys k WHERE k.space = :parent AND k.key = r.key ORDER BY r.number",
+            f"(SELECT {number} AS number, {by} AS key FROM {self.rows.table} s "
+            f"WHERE {by} IS NOT NULL ORDER BY 2 LIMIT -1) r "  # else it loses its order
+            "CROSS JOIN scratch.keys k WHERE k.space = :parent AND k.key = r.key "
+            "AND k.owner IS NOT NULL ORDER BY r.number",
             self.parameters,
         )
+        if found.rowcount == rows:
+            return self
+        return replace(self, conditions=(*self.conditions, self.lead.holds))
 
     def take_note(self, connection: sqlite3.Connection, batches: Sequence[Batch]) -> None:
         """Add the rows of the plain batches to the notes, where others refer to them."""

@@ -13,10 +13,21 @@ from typing import NamedTuple
 from uuid import NAMESPACE_DNS
 
 from psycopg2 import sql
-from sqlalchemy import Connection, MetaData, Table, exists, func, literal, select
+from sqlalchemy import (
+    Connection,
+    Enum,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    exists,
+    func,
+    literal,
+    select,
+)
 
 from dhafnck_db.bookkeeping import id_map
-from dhafnck_db.legacy.batches import Batch
+from dhafnck_db.legacy.batches import MOST, Batch
 from dhafnck_db.legacy.layout import PUBLIC, Laid
 from dhafnck_db.legacy.plain import Field, PlainTable, add_functions
 from dhafnck_db.legacy.snapshot import Snapshot
@@ -25,6 +36,7 @@ from dhafnck_db.legacy.spelling import FIELD, NULL, ROW, canonical_json
 # One process reads the table from its first page to its last, as the rows were appended.
 SETTINGS = {"synchronize_seqscans": "off", "max_parallel_workers_per_gather": "0"}
 _UUID5 = "extensions.uuid_generate_v5(uuid,text)"
+_SMALL = 40_000  # bytes of JSON as the server keeps it, which unpack to less than MOST
 _JSON_FOLLOWS = FIELD + ROW + FIELD
 Parts = tuple[bytes, ...]
 
@@ -77,7 +89,7 @@ def prove(
     with closing(_expected(snapshot, plain, compared, laid.batches, rejected)) as expected:
         lines = _Lines(expected)
         with closing(connection.connection.cursor()) as cursor:
-            cursor.copy_expert(_question(target, compared), lines)
+            cursor.copy_expert(_question(target, compared, laid.batches), lines)
         if not lines.all_equal():
             return Proof(False)
     holds = laid.target is not target or (
@@ -107,12 +119,16 @@ def _expected(
                 yield Expected(batch.rows - lost)
 
 
-def _question(target: Table, fields: Sequence[Field]) -> sql.Composable:
+def _question(target: Table, fields: Sequence[Field], batches: Sequence[Batch]) -> sql.Composable:
     """Return what COPY is asked: the fields, and after a mark those that are JSON."""
+    # A row too big for a batch stands alone. It is not looked at, and not to be fetched either.
+    has_big = any(batch.rows == 1 and not batch.plain for batch in batches)
 
     def asked(json: bool) -> list[sql.Composable]:
         return [
-            sql.SQL(field.asked.replace("{c}", "{}")).format(sql.Identifier(field.column))
+            sql.SQL(_unless_big(target, field) if has_big else field.asked).format(
+                c=sql.Identifier(field.column)
+            )
             for field in fields
             if field.json is json
         ]
@@ -126,6 +142,20 @@ def _question(target: Table, fields: Sequence[Field]) -> sql.Composable:
         sql.Literal(FIELD.decode()),
         sql.Literal(NULL.decode()),
     )
+
+
+def _unless_big(target: Table, field: Field) -> str:
+    """Return the SQL of a field that is NULL where no plain row can have the value."""
+    if field.json:
+        # The text of JSON is made to tell how long it is: only of what is not small already.
+        return (
+            f"CASE WHEN pg_column_size({{c}}) < {_SMALL} OR octet_length({{c}}::text) <= {MOST} "
+            f"THEN {field.asked} END"
+        )
+    kind = target.c[field.column].type
+    if isinstance(kind, String | LargeBinary) and not isinstance(kind, Enum):
+        return f"CASE WHEN octet_length({{c}}) <= {MOST} THEN {field.asked} END"
+    return field.asked
 
 
 class _Lines:

@@ -5,23 +5,107 @@ It never writes, and shares nothing with the code that loaded but the plan.
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, Text, cast, func, select, tuple_
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    Table,
+    Text,
+    and_,
+    cast,
+    func,
+    select,
+    tuple_,
+)
 
 from dhafnck_db.legacy.archive import archive_table, archived_columns
-from dhafnck_db.legacy.compare import as_json, as_time, is_same, same_uuid
+from dhafnck_db.legacy.compare import (
+    Given,
+    as_json,
+    as_time,
+    is_same,
+    is_same_member,
+    same_uuid,
+)
 from dhafnck_db.legacy.literal import Row, Value, is_clean
+from dhafnck_db.legacy.long import LONG, LongText
 from dhafnck_db.legacy.plan import Archive, TablePlan
+from dhafnck_db.legacy.rules import known_by
 from dhafnck_db.legacy.source import SourceTable
 
 Key = tuple[str, ...]
-Found = Mapping[str, str | None]
+Found = Mapping[str, Given]
 # Any of these later than the import says that the application wrote the row since.
 TIMES = ("updated_at", "created_at", "applied_at", "assigned_at")
+
+
+@dataclass(frozen=True)
+class LongRow(Mapping[str, Given]):
+    """A row of the target whose values are asked for one by one, and long ones in pieces."""
+
+    connection: Connection
+    target: Table
+    condition: ColumnElement[bool]
+
+    def __getitem__(self, name: str) -> Given:
+        return self.value(self.target.c[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.target.columns.keys())
+
+    def __len__(self) -> int:
+        return len(self.target.columns)
+
+    def value(self, value: ColumnElement[Any]) -> Given:
+        """Return what an expression gives for the row. Read-only."""
+        is_blob = isinstance(value.type, LargeBinary)
+        raw = value if is_blob else func.convert_to(cast(value, Text), "UTF8")
+        size = self.connection.scalar(select(func.octet_length(raw)).where(self.condition))
+        if size is None:
+            return None
+        if size > LONG:
+            return _Pieces(self, raw)
+        text: str = self.connection.scalars(select(cast(value, Text)).where(self.condition)).one()
+        return text
+
+    def members(self, name: str) -> dict[str, Given]:
+        """Return the members of a JSON object, as JSON."""
+        document = self.target.c[name]
+        keys = select(func.jsonb_object_keys(document)).where(self.condition)
+        return {key: self.value(document[key]) for key in self.connection.scalars(keys).all()}
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """A long value of the target."""
+
+    row: LongRow
+    raw: ColumnElement[Any]  # its bytes
+
+    def __iter__(self) -> Iterator[bytes]:
+        # The server keeps the value as a whole meanwhile, or it would unpack it for each piece.
+        whole = select(self.raw.label("raw")).where(self.row.condition)
+        kept = whole.cte("whole").prefix_with("MATERIALIZED")
+        at = func.generate_series(1, func.octet_length(kept.c.raw), LONG).column_valued("at")
+        pieces = select(at, func.substr(kept.c.raw, at, LONG)).select_from(kept)
+        expected = 1
+        options = {"stream_results": True, "max_row_buffer": 1}
+        with self.row.connection.execute(pieces, execution_options=options) as found:
+            for place, piece in found:
+                if place != expected:
+                    raise AssertionError(
+                        f"a piece from {place} on came before that from {expected}"
+                    )
+                yield bytes(piece)
+                expected += LONG
 
 
 class Readback(ABC):
@@ -55,6 +139,14 @@ class Readback(ABC):
         ).mappings()
         names = [column.name for column in self._keys]
         return {tuple(str(row[name]) for name in names): dict(row) for row in rows}
+
+    def fetch_long(self, key: Key) -> dict[Key, Found]:
+        """Return the one row with this key, to be read value by value. Read-only."""
+        parts = zip(self._keys, key, strict=True)
+        condition = and_(*(column == column.type.python_type(part) for column, part in parts))
+        if self._connection.scalar(select(func.count()).select_from(self.target).where(condition)):
+            return {key: LongRow(self._connection, self.target, condition)}
+        return {}
 
     def count(self) -> int:
         """Return how many rows the target has. Read-only."""
@@ -112,7 +204,6 @@ class ModelReadback(Readback):
         source: SourceTable,
         target: Table,
     ) -> None:
-        super().__init__(connection, target, [column.name for column in target.primary_key])
         self._places = [
             (source.position(column.name), column.to.column, column.convert or "")
             for column in plan.columns
@@ -123,6 +214,10 @@ class ModelReadback(Readback):
             for derived in plan.derived
             if derived.kind == "id"
         }
+        self._by_column = {column: (place, kind) for place, column, kind in self._places}
+        # What the target counts itself is not in the file: then another key tells the rows apart.
+        keys = known_by(target, [*self._by_column, *self._parts])
+        super().__init__(connection, target, keys or target.primary_key.columns.keys())
         self.owner = next(
             (
                 (
@@ -141,7 +236,6 @@ class ModelReadback(Readback):
             if column.fold
         ]
         self._fold = next((column.fold.column for column in plan.columns if column.fold), None)
-        self._by_column = {column: (place, kind) for place, column, kind in self._places}
 
     def key(self, row: Row) -> Key:
         return tuple(self._key_part(row, column) for column in self._keys)
@@ -157,7 +251,7 @@ class ModelReadback(Readback):
         for position, column, kind in self._places:
             if not is_same(row[position], found[column], kind):
                 yield column, "is not what the file holds"
-        if self._fold and not self._is_folded(row, found[self._fold]):
+        if self._fold and not self._is_folded(row, found, self._fold):
             yield self._fold, "does not hold the columns folded into it"
 
     def renamed(self, row: Row) -> Iterator[tuple[str, str]]:
@@ -175,14 +269,20 @@ class ModelReadback(Readback):
 
     def moved_on(self, row: Row, found: Found, since: datetime) -> bool:
         now = found.get("updated_at")
-        if now is None:
+        if not isinstance(now, str):
             return False
         place, _ = self._by_column.get("updated_at", (None, ""))
         before = None if place is None else row[place]
         return as_time(now) > (as_time(before) if isinstance(before, str) else since)
 
-    def _is_folded(self, row: Row, found: str | None) -> bool:
-        members = as_json(found or "null")
+    def _is_folded(self, row: Row, found: Found, fold: str) -> bool:
+        if isinstance(found, LongRow):
+            members: Any = {
+                name: as_json(value) if isinstance(value, str) else value
+                for name, value in found.members(fold).items()
+            }
+        else:
+            members = as_json(str(found[fold] or "null"))
         return (
             isinstance(members, dict)
             and members.keys() <= {name for _, name, _ in self._folds}
@@ -196,8 +296,13 @@ class ModelReadback(Readback):
 def _is_member(members: Mapping[str, Any], name: str, value: Value, *, is_json: bool) -> bool:
     """Whether an object has a value as a member, or lacks one that JSON cannot hold."""
     if name not in members:
-        return isinstance(value, bytes | float) or (isinstance(value, str) and not is_clean(value))
+        return isinstance(value, bytes | float) or (
+            isinstance(value, str | LongText) and not is_clean(value)
+        )
     member = members[name]
+    if isinstance(value, LongText):
+        pieces = member if isinstance(member, _Pieces) else [json.dumps(member).encode()]
+        return is_same_member(value, pieces, is_json=is_json)
     if isinstance(value, str):
         # Text that is no exact JSON is folded as the string that it is.
         return bool(member == value) or (is_json and bool(member == as_json(value)))

@@ -18,10 +18,10 @@ from dhafnck_db.legacy.batches import Rows, quoted
 from dhafnck_db.legacy.keys import Keys
 from dhafnck_db.legacy.layout import OWNER, PUBLIC, Laid
 from dhafnck_db.legacy.mapping import LegacyMapping
-from dhafnck_db.legacy.plain import IS, Check, Field, PlainTable
+from dhafnck_db.legacy.plain import IS, Check, Field, Lead, PlainTable
 from dhafnck_db.legacy.plan import ColumnPlan, Derived
 from dhafnck_db.legacy.rules import references, unique_keys
-from dhafnck_db.legacy.source import encoding
+from dhafnck_db.legacy.source import encoding, is_declared_text
 
 MOST_COLUMNS = 200  # SQLite bounds the depth of an expression
 _BITS = {"smallint": 16, "integer": 32, "bigint": 64}
@@ -73,7 +73,7 @@ class _Recogniser:
     _checks: dict[str, Check] = field(default_factory=dict)
     _conditions: list[str] = field(default_factory=list)
     _changed_ids: dict[str, str] = field(default_factory=dict)
-    _leads_by: str | None = None
+    _lead: Lead | None = None
 
     def __post_init__(self) -> None:
         self._source = self._laid.source
@@ -93,7 +93,7 @@ class _Recogniser:
                 name: one.copied for name, one in fields.items() if one.copied.startswith("s.")
             },
             changed_ids=self._changed_ids,
-            leads_by=self._leads_by,
+            lead=self._lead,
         )
         target = self._laid.target
         if target is None or not self._is_referred_to(target):
@@ -108,8 +108,8 @@ class _Recogniser:
         fields: dict[str, Field] = {}
         for column in self._laid.plan.columns:
             if column.to and column.to.schema == PUBLIC:
-                into = target.c[column.to.column]
-                fields[into.name] = self._field(column, into.name, nullable=bool(into.nullable))
+                name = column.to.column
+                fields[name] = self._field(column, name, nullable=bool(target.c[name].nullable))
         self._derive(target, fields)
         self._fold(fields)
         self._refer(target, fields)
@@ -138,7 +138,7 @@ class _Recogniser:
                 if target is None or list(target.primary_key) != [target.c[name]]:
                     raise NotPlain
                 self._check(column.name, "integer", nullable=nullable)
-                self._changed_ids[target.name] = c
+                self._changed_ids[str(target.name)] = c
                 return Field(name, f"as_uuid({c})", f"same_uuid({c})")
             case "uuid":
                 self._check(column.name, "text", "uuid", nullable=nullable)
@@ -237,13 +237,12 @@ class _Recogniser:
         c = self._sql(derived.sources[0])
         self._parameters["parent"] = self._keys.space(derived.parent or "", ("id",))
         self._parameters["child"] = self._keys.space(self._source.name, ("owner",))
-        self._leads_by = c
         found = (
             "(SELECT l.owner FROM scratch.leads l "
             f"WHERE l.child = :child AND l.number = s.{self._source.rowid})"
         )
         owner = f"CASE WHEN {c} IS NULL THEN :owner ELSE {found} END"
-        self._conditions.append(f"({owner}) IS NOT NULL")
+        self._lead = Lead(by=c, holds=f"({owner}) IS NOT NULL")
         return Field(derived.column, owner, owner)
 
     def _fold(self, fields: dict[str, Field]) -> None:
@@ -391,8 +390,7 @@ class _Recogniser:
 
     def _keeps_text(self, name: str) -> bool:
         """Whether SQLite makes text of every number in a column, by its declared type."""
-        declared = self._column(name).declared.upper()
-        return "INT" not in declared and any(word in declared for word in ("CHAR", "TEXT", "CLOB"))
+        return is_declared_text(self._column(name).declared)
 
     def _holds_numbers(self, column: ColumnPlan) -> bool:
         return "INT" in column.declared.upper()

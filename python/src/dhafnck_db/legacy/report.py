@@ -34,6 +34,7 @@ from dhafnck_db.legacy.plan import OWNERLESS
 Result = Mapping[str, Any]
 
 MARK = "<!doctype html><!-- dhafnck-db: import report -->"  # how an earlier report is recognised
+FEW = 20  # objects of one type; more are folded away until somebody asks for them
 LISTED = 10_000  # entries of one list; a browser gets slow beyond
 SMALLEST = 1 << 14  # bytes; no report is smaller
 
@@ -188,6 +189,7 @@ def _view(result: Result) -> dict[str, Any]:
         "tables": [_table(table) for table in tables],
         "empty": sum(1 for table in tables if not table["rows"]),
         "listed": LISTED,
+        "few": FEW,
         "reasons": rejects_by_reason(result["rejects"]),
         "unplaced_types": Counter(entry["type"] for entry in result["unplaced"]).most_common(),
     }

@@ -6,17 +6,18 @@ It never decides what happens to a row that does not fit, and never reads or wri
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dhafnck_db.legacy.convert import Unfit, conversion_to, to_jsonb, to_uuid
 from dhafnck_db.legacy.keys import Keys
 from dhafnck_db.legacy.layout import Laid
 from dhafnck_db.legacy.literal import SHOWN, Row, Value, is_clean, spelled
+from dhafnck_db.legacy.long import LongText, Written, as_json_string
 from dhafnck_db.legacy.plan import Derived
 from dhafnck_db.legacy.source import SourceTable
 
-Fields = list[str | None]
+Fields = list[Written]
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Step:
 
     column: str
     position: int
-    convert: Callable[[Value], str]
+    convert: Callable[[Value], Written]
     required: bool
 
 
@@ -151,16 +152,31 @@ class RowMaker:
     def _parent_owner(self, parent: str, key: str) -> str | None:
         return self._keys.owner(parent, ("id",), key)
 
-    def _fold(self, row: Row) -> str:
-        members = []
+    def _fold(self, row: Row) -> Written:
+        whole, members = [], []
         for name, position, is_json in self._folded:
             text = fold_value(row[position], is_json=is_json)
             if text is not None:
-                members.append(f"{json.dumps(name)}: {text}")
-        return "{" + ", ".join(members) + "}"
+                members.append((json.dumps(name), text))
+                if isinstance(text, str):
+                    whole.append(f"{json.dumps(name)}: {text}")
+        if len(whole) < len(members):
+            return _object_in_pieces(members)
+        return "{" + ", ".join(whole) + "}"
 
 
-def fold_value(value: Value, *, is_json: bool) -> str | None:
+def _object_in_pieces(members: Iterable[tuple[str, str | Iterable[bytes]]]) -> Iterator[bytes]:
+    yield b"{"
+    for place, (name, text) in enumerate(members):
+        yield f"{', ' if place else ''}{name}: ".encode()
+        if isinstance(text, str):
+            yield text.encode()
+        else:
+            yield from text
+    yield b"}"
+
+
+def fold_value(value: Value, *, is_json: bool) -> Written:
     """Return a value as a member of a JSON object, or None where JSON cannot hold it.
 
     JSON stays JSON where the column was declared so; other text becomes a string.
@@ -174,6 +190,8 @@ def fold_value(value: Value, *, is_json: bool) -> str | None:
             pass
     if isinstance(value, str) and is_clean(value):
         return json.dumps(value)
+    if isinstance(value, LongText) and is_clean(value):
+        return as_json_string(value)
     return None
 
 
@@ -183,4 +201,5 @@ def row_key(source: SourceTable, row: Row) -> str:
     values = [row[source.position(name)] for name in names]
     if not values or all(value is None for value in values):
         return f"rowid {row[-1]!r}"
-    return ", ".join(spelled(value)[:SHOWN] for value in values)
+    starts = (value.start(SHOWN) if isinstance(value, LongText) else value for value in values)
+    return ", ".join(spelled(value)[:SHOWN] for value in starts)

@@ -5,6 +5,8 @@ It never looks at a row.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import Table, UniqueConstraint, Uuid
 
 from dhafnck_db.legacy.mapping import LegacyMapping
@@ -28,6 +30,31 @@ def unique_keys(target: Table) -> list[Names]:
         if isinstance(constraint, UniqueConstraint)
     } | {tuple(column.name for column in index.columns) for index in target.indexes if index.unique}
     return [primary, *sorted(names for names in others if not set(primary) <= set(names))]
+
+
+def known_by(target: Table, given: Collection[str]) -> Names | None:
+    """Return the first key, the primary one before others, whose columns are given and never NULL.
+
+    It tells every two rows apart. None where there is no such key.
+    """
+    for names in unique_keys(target):
+        if set(names) <= set(given) and not any(target.c[name].nullable for name in names):
+            return names
+    return None
+
+
+def counted_column(target: Table, mapping: LegacyMapping) -> str | None:
+    """Return the primary key that the target itself counts and that no known reference leads to."""
+    (column, *others) = target.primary_key
+    if others or column.identity is None:
+        return None
+    referred_to = {
+        key.column for table in target.metadata.tables.values() for key in table.foreign_keys
+    }
+    parents = {path.parent for path in mapping.owners.values()}.union(
+        *(columns.values() for columns in mapping.references.values())
+    )
+    return None if column in referred_to or target.name in parents else column.name
 
 
 def id_columns(target: Table, mapping: LegacyMapping) -> dict[str, str]:

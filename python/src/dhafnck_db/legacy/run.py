@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg2
-from sqlalchemy import Connection, Table, inspect, select, text
+from sqlalchemy import Connection, MetaData, Table, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from dhafnck_db.bookkeeping import imports
@@ -29,7 +29,6 @@ from dhafnck_db.legacy.prove import prove
 from dhafnck_db.legacy.results import ImportResult, TableHashes, VerifyResult
 from dhafnck_db.legacy.snapshot import WAIT, Snapshot, open_snapshot
 from dhafnck_db.legacy.verify import verify
-from dhafnck_db.models import Base
 
 __all__ = [
     "ImportResult",
@@ -44,21 +43,29 @@ __all__ = [
 
 
 def assess(
-    path: Path, *, owner: str | None, progress: Progress | None = None, wait: float = WAIT
+    path: Path,
+    *,
+    models: MetaData | None = None,
+    owner: str | None,
+    progress: Progress | None = None,
+    wait: float = WAIT,
 ) -> Plan:
     """Return what an import of the file would do. Read-only; needs no database.
+
+    `models` are the tables to import into, by default the package's own.
 
     Raises:
         SourceError: the file cannot be read.
     """
     with open_snapshot(path, wait=wait) as snapshot:
-        return _assess(snapshot, Keys(snapshot.connection), owner, progress).plan
+        return _assess(snapshot, Keys(snapshot.connection), _or_own(models), owner, progress).plan
 
 
 def import_file(
     connection: Connection,
     path: Path,
     *,
+    models: MetaData | None = None,
     owner: str | None,
     quarantine: bool = False,
     dry_run: bool = False,
@@ -69,6 +76,7 @@ def import_file(
     """Bring a legacy file into the database, and prove it before COMMIT.
 
     Runs in one transaction of its own on a connection that is in none; the caller holds the lock.
+    `models` are the tables to import into, by default the package's own.
     Before anything else a copy of the file is kept in the folder `keep`, if one is named. A file
     that was imported before changes nothing, nor does a dry run, which also answers for a database
     whose schema is not made yet.
@@ -80,6 +88,7 @@ def import_file(
         VerificationError: what was read back differs from the file; nothing was committed.
         ToolkitError: each of them has the plan and the reason as `result` once there is a plan.
     """
+    models = _or_own(models)
     seconds: dict[str, float] = {}
     with ExitStack() as stack:
         with _timed(seconds, "snapshot"):
@@ -93,7 +102,7 @@ def import_file(
             if known := _known_import(connection, snapshot):
                 return ImportResult(known, False, None, seconds, kept)
         with _timed(seconds, "assess"):
-            assessment = _assess(snapshot, keys, owner, progress)
+            assessment = _assess(snapshot, keys, models, owner, progress)
         plan = assessment.plan
         stack.enter_context(_told_of(ImportResult(plan, False, None, seconds, kept)))
         _require_owner(plan)
@@ -112,11 +121,13 @@ def import_file(
             with _timed(seconds, "load"):
                 sent = load(connection, snapshot, assessment, keys, progress)
             with _timed(seconds, "verify"):
-                hashes = _verify(connection, snapshot, assessment)
+                hashes = _verify(connection, snapshot, assessment, models)
     return ImportResult(plan, True, True, seconds, kept, sent, hashes)
 
 
-def verify_file(connection: Connection, path: Path, *, wait: float = WAIT) -> VerifyResult:
+def verify_file(
+    connection: Connection, path: Path, *, models: MetaData | None = None, wait: float = WAIT
+) -> VerifyResult:
     """Compare every value of a legacy file with what the database holds now. Read-only.
 
     Raises:
@@ -138,19 +149,32 @@ def verify_file(connection: Connection, path: Path, *, wait: float = WAIT) -> Ve
             )
         plan = Plan.from_dict(found.plan)
         comparison = verify(
-            connection, snapshot.connection, plan, Base.metadata, since=found.imported_at
+            connection, snapshot.connection, plan, _or_own(models), since=found.imported_at
         )
         comparison.require_equal()
         return VerifyResult(plan, comparison)
 
 
+def _or_own(models: MetaData | None) -> MetaData:
+    """Return the given models, else the package's."""
+    if models is None:
+        from dhafnck_db.models import Base
+
+        return Base.metadata
+    return models
+
+
 def _assess(
-    snapshot: Snapshot, keys: Keys, owner: str | None, progress: Progress | None
+    snapshot: Snapshot,
+    keys: Keys,
+    models: MetaData,
+    owner: str | None,
+    progress: Progress | None,
 ) -> Assessment:
     return assess_snapshot(
         snapshot,
         keys,
-        models=Base.metadata,
+        models=models,
         mapping=load_mapping(),
         owner=owner,
         progress=progress,
@@ -158,7 +182,7 @@ def _assess(
 
 
 def _verify(
-    connection: Connection, snapshot: Snapshot, assessment: Assessment
+    connection: Connection, snapshot: Snapshot, assessment: Assessment, models: MetaData
 ) -> tuple[TableHashes, ...]:
     """Compare what was just loaded with the file: batches as a whole, other rows one by one.
 
@@ -170,7 +194,7 @@ def _verify(
 
     def proven(name: str, target: Table) -> tuple[Batch, ...]:
         laid = by_name[name]
-        proof = prove(connection, snapshot, laid, target, Base.metadata, plan.owner)
+        proof = prove(connection, snapshot, laid, target, models, plan.owner)
         rows = laid.plan.rows - len(laid.plan.rejected)
         if rows:
             hashes.append(
@@ -178,7 +202,7 @@ def _verify(
             )
         return laid.batches if proof.holds else ()
 
-    verify(connection, snapshot.connection, plan, Base.metadata, proven=proven).require_equal()
+    verify(connection, snapshot.connection, plan, models, proven=proven).require_equal()
     return tuple(hashes)
 
 

@@ -195,11 +195,14 @@ def _state(path: Path) -> _State:
         ) from None
     for sidecar in SIDECARS:
         try:
-            content = _beside(path, sidecar).read_bytes()
+            with _beside(path, sidecar).open("rb") as file:
+                if chunk := file.read(CHUNK):
+                    digest.update(sidecar.encode())
+                while chunk:
+                    digest.update(chunk)
+                    chunk = file.read(CHUNK)
         except OSError:
             continue
-        if content:
-            digest.update(sidecar.encode() + content)
     return _State(digest.hexdigest(), found.st_size, (found.st_dev, found.st_ino))
 
 

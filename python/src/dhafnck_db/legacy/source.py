@@ -5,7 +5,6 @@ It never writes, and never decides what becomes of a table.
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,21 +13,19 @@ from typing import Any
 from dhafnck_db.errors import SourceError
 from dhafnck_db.legacy.batches import Batch, quoted
 from dhafnck_db.legacy.literal import Row, escaped, is_clean
-from dhafnck_db.legacy.plan import Unplaced
+from dhafnck_db.legacy.long import LONG, LongText
 
 TYPES = ("integer", "real", "text", "blob", "null")
-STORED = {int: "integer", float: "real", str: "text", bytes: "blob", type(None): "null"}
+STORED = {
+    int: "integer",
+    float: "real",
+    str: "text",
+    LongText: "text",
+    bytes: "blob",
+    type(None): "null",
+}
 COUNTED_AT_ONCE = 100  # columns; SQLite takes at most 2000 expressions in a query
 FETCHED_AT_ONCE = 100
-_CHECK = re.compile(r"\bCHECK\s*\(", re.IGNORECASE)
-_REASONS = {
-    "view": "a view holds no rows",
-    "trigger": "the application keeps these rules itself",
-    "virtual table": "its rows are in the tables that it stands on, which are archived",
-    "check": "the archive keeps rows as they were, whatever rule they were under",
-    "index": "an expression or partial index holds no rows",
-    "generated column": "the values are kept, the expression is not",
-}
 
 
 @dataclass(frozen=True)
@@ -111,11 +108,30 @@ def read_rows(
         wanted.append(f"s.{found.rowid}")
     condition = f" WHERE {where}" if where else ""
     cursor.execute(f"SELECT {', '.join(wanted)} FROM main.{quoted(found.name)} s{condition}")
+    rows = _fetched(connection, cursor)
     if found.rowid:
-        yield from cursor
+        yield from rows
     else:
-        for position, row in enumerate(cursor):
+        for position, row in enumerate(rows):
             yield (*row, position)
+
+
+def _fetched(connection: sqlite3.Connection, cursor: sqlite3.Cursor) -> Iterator[Row]:
+    """Yield rows whose long texts are LongText, which no other statement is to meet."""
+    usual = connection.text_factory
+    while True:
+        connection.text_factory = _text_or_long
+        try:
+            row = cursor.fetchone()
+        finally:
+            connection.text_factory = usual
+        if row is None:
+            return
+        yield row
+
+
+def _text_or_long(value: bytes) -> str | LongText:
+    return LongText(value) if len(value) > LONG else value.decode("utf-8", "surrogateescape")
 
 
 def read_span(
@@ -144,48 +160,9 @@ def number_of(row: Row) -> int:
     return number
 
 
-def read_unplaced(connection: sqlite3.Connection) -> tuple[Unplaced, ...]:
-    """Return what holds no rows: views, triggers, rules, special indexes. Read-only."""
-    found = []
-    rows = connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name")
-    for kind, name, sql in rows:
-        upper = (sql or "").upper()
-        if kind in ("view", "trigger"):
-            found.append(_unplaced(kind, name, sql))
-        elif kind == "index" and sql and is_clean(name) and _is_special(connection, name):
-            found.append(_unplaced("index", name, sql))
-        elif kind == "table" and upper.startswith("CREATE VIRTUAL TABLE"):
-            found.append(_unplaced("virtual table", name, sql))
-        elif kind == "table" and _CHECK.search(sql or ""):
-            found.append(_unplaced("check", name, sql))
-        if kind == "table" and not upper.startswith("CREATE VIRTUAL TABLE"):
-            found += [
-                _unplaced("generated column", f"{name}.{c.name}", sql)
-                for c in _columns(connection, name)
-                if c.generated
-            ]
-    return tuple(found)
-
-
 def encoding(connection: sqlite3.Connection) -> str:
     """Return the encoding that the file keeps text in. Read-only."""
     return str(connection.execute("PRAGMA encoding").fetchone()[0])
-
-
-def _unplaced(kind: str, name: str, sql: str | None) -> Unplaced:
-    return Unplaced(kind, escaped(name), _REASONS[kind], sql and escaped(sql))
-
-
-def _is_special(connection: sqlite3.Connection, index: str) -> bool:
-    expression = connection.execute(
-        "SELECT count(*) FROM pragma_index_info(?) WHERE cid = -2", (index,)
-    ).fetchone()[0]
-    partial = connection.execute(
-        "SELECT l.partial FROM sqlite_master m, pragma_index_list(m.tbl_name) l "
-        "WHERE m.name = ? AND l.name = m.name",
-        (index,),
-    ).fetchone()
-    return bool(expression or (partial and partial[0]))
 
 
 def _has_table(connection: sqlite3.Connection, name: str) -> bool:
@@ -262,6 +239,23 @@ def _ask(connection: sqlite3.Connection, wanted: Sequence[str], table: str = "")
     """Return the one row of a SELECT."""
     source = f" FROM main.{quoted(table)}" if table else ""
     return connection.execute(f"SELECT {', '.join(wanted)}{source}").fetchone()
+
+
+def holds_text(connection: sqlite3.Connection, found: SourceTable, name: str) -> bool:
+    """Whether a column is declared as text or a value of it is text all the same. Read-only."""
+    column = next(c for c in found.columns if c.name == name)
+    if is_declared_text(column.declared):
+        return True
+    c = quoted(name)
+    # Between the least text and the least blob: an index or the row numbers answer at once.
+    statement = f"SELECT 1 FROM main.{quoted(found.name)} WHERE {c} >= '' AND {c} < x'' LIMIT 1"
+    return connection.execute(statement).fetchone() is not None
+
+
+def is_declared_text(declared: str) -> bool:
+    """Whether SQLite makes text of every number in a column of this type."""
+    declared = declared.upper()
+    return "INT" not in declared and any(word in declared for word in ("CHAR", "TEXT", "CLOB"))
 
 
 def _require_whole_utf16(connection: sqlite3.Connection, found: SourceTable) -> None:

@@ -6,7 +6,7 @@ It never writes, and trusts neither counts nor the code that loaded.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -15,12 +15,20 @@ from sqlalchemy import Connection, MetaData, Table, Text, cast, func, select
 
 from dhafnck_db.bookkeeping import id_map, rejects
 from dhafnck_db.legacy.batches import Batch
-from dhafnck_db.legacy.compare import is_same
+from dhafnck_db.legacy.compare import Given, is_same
 from dhafnck_db.legacy.comparison import Comparison
 from dhafnck_db.legacy.keys import KeySet
 from dhafnck_db.legacy.literal import Row, Value
+from dhafnck_db.legacy.long import LONG, LongText
 from dhafnck_db.legacy.plan import Plan, TablePlan
-from dhafnck_db.legacy.readback import ArchiveReadback, Found, Key, ModelReadback, Readback
+from dhafnck_db.legacy.readback import (
+    ArchiveReadback,
+    Found,
+    Key,
+    LongRow,
+    ModelReadback,
+    Readback,
+)
 from dhafnck_db.legacy.rows import row_key
 from dhafnck_db.legacy.source import (
     SourceTable,
@@ -110,7 +118,10 @@ class _Run:
         for pair in pairs:
             matched += sum(batch.rows for batch in pair.proven if batch.plain)
             for batch in _batches(self._kept(pair)):
-                found = pair.readback.fetch(key for key, _ in batch)
+                if _is_long(batch):
+                    found = pair.readback.fetch_long(batch[0][0])
+                else:
+                    found = pair.readback.fetch(key for key, _ in batch)
                 matched += len(found)
                 self._compare_batch(pair, batch, found)
         if pairs[0].readback.count() != matched:
@@ -119,18 +130,34 @@ class _Run:
     def compare_quarantined(self, planned: TablePlan, found: SourceTable) -> None:
         """Compare the rejected rows of a table with legacy.rejects."""
         rejected = frozenset(planned.rejected)
-        wanted = [row for row in read_rows(self.source, found) if number_of(row) in rejected]
-        statement = select(rejects.c.row).where(rejects.c.table == planned.name)
+        statement = select(rejects.c.id).where(rejects.c.table == planned.name)
         stored = self.connection.scalars(statement.order_by(rejects.c.id)).all()
-        if len(stored) != len(wanted):
-            reason = f"has {len(stored)} rows in legacy.rejects, not {len(wanted)}"
+        if len(stored) != len(rejected):
+            reason = f"has {len(stored)} rows in legacy.rejects, not {len(rejected)}"
             self.comparison.add(planned.name, "*", None, reason)
-        for row, literals in zip(wanted, stored, strict=False):
-            for column, value in zip(found.columns, row, strict=False):
-                if not is_same(value, literals.get(column.name), "sqlite literal"):
-                    key = row_key(found, row)
-                    reason = "is not in legacy.rejects as the file holds it"
-                    self.comparison.add(planned.name, key, column.name, reason)
+        wanted = (row for row in read_rows(self.source, found) if number_of(row) in rejected)
+        numbered = (((str(id_),), row) for id_, row in zip(stored, wanted, strict=False))
+        for batch in _batches(numbered):
+            literals = self._literals(batch, found)
+            for (id_,), row in batch:
+                for column, value in zip(found.columns, row, strict=False):
+                    if not is_same(value, literals[id_].get(column.name), "sqlite literal"):
+                        key = row_key(found, row)
+                        reason = "is not in legacy.rejects as the file holds it"
+                        self.comparison.add(planned.name, key, column.name, reason)
+
+    def _literals(
+        self, batch: Sequence[tuple[Key, Row]], found: SourceTable
+    ) -> dict[str, Mapping[str, Given]]:
+        """Return what legacy.rejects has of rows, by id and column."""
+        if _is_long(batch):
+            ((id_,), _), *_ = batch
+            row = LongRow(self.connection, rejects, rejects.c.id == int(id_))
+            names = [column.name for column in found.columns]
+            return {id_: {name: row.value(rejects.c.row[name].astext) for name in names}}
+        ids = [int(id_) for (id_,), _ in batch]
+        statement = select(rejects.c.id, rejects.c.row).where(rejects.c.id.in_(ids))
+        return {str(id_): literals for id_, literals in self.connection.execute(statement)}
 
     def _kept(self, pair: _Pair) -> Iterator[tuple[Key, Row]]:
         rejected = frozenset(pair.plan.rejected)
@@ -215,18 +242,26 @@ class _Run:
 
 
 def _batches(rows: Iterator[tuple[Key, Row]]) -> Iterator[list[tuple[Key, Row]]]:
-    """Yield rows in lists that are small in number and in bytes."""
+    """Yield rows in lists that are small in number and in bytes; a long row is alone in its."""
     batch: list[tuple[Key, Row]] = []
     size = 0
     for key, row in rows:
+        added = sum(map(_size, row))
+        if added > LONG and batch:
+            yield batch
+            batch, size = [], 0
         batch.append((key, row))
-        size += sum(map(_size, row))
-        if len(batch) >= ROWS_AT_ONCE or size >= BYTES_AT_ONCE:
+        size += added
+        if len(batch) >= ROWS_AT_ONCE or size >= BYTES_AT_ONCE or added > LONG:
             yield batch
             batch, size = [], 0
     if batch:
         yield batch
 
 
+def _is_long(batch: Sequence[tuple[Key, Row]]) -> bool:
+    return len(batch) == 1 and sum(map(_size, batch[0][1])) > LONG
+
+
 def _size(value: Value) -> int:
-    return len(value) if isinstance(value, str | bytes) else 8
+    return len(value) if isinstance(value, str | bytes | LongText) else 8

@@ -17,7 +17,6 @@ from dhafnck_db.models.contexts import (
 from dhafnck_db.models.projects import Project, ProjectGitBranch
 from dhafnck_db.models.tasks import (
     Label,
-    ProgressState,
     Subtask,
     Task,
     TaskAssignee,
@@ -25,6 +24,7 @@ from dhafnck_db.models.tasks import (
     TaskLabel,
 )
 from dhafnck_db.models.templates import Template
+from dhafnck_db.states import ProgressState
 
 __all__ = [
     "Agent",

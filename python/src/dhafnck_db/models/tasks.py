@@ -4,7 +4,6 @@ It never holds a task's context, which is part of the context hierarchy in conte
 """
 
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Enum, ForeignKey, Identity, Index, UniqueConstraint
@@ -20,15 +19,7 @@ from dhafnck_db.models.base import (
     Now,
     Zero,
 )
-
-
-class ProgressState(StrEnum):
-    """How far a task or subtask has come; the database stores these names."""
-
-    INITIAL = "INITIAL"
-    IN_PROGRESS = "IN_PROGRESS"
-    COMPLETE = "COMPLETE"
-
+from dhafnck_db.states import ProgressState
 
 # Tied to the metadata, since two tables use the one type.
 PROGRESS_STATE = Enum(ProgressState, name="progressstate", metadata=Base.metadata)
