@@ -89,6 +89,9 @@ def test_long_json_is_taken_and_compared_as_short_json_is(window: int) -> None:
     ("one", "other"),
     [("[1, 2]", "[2, 1]"), ("1", "true"), ('"1"', "1"), ("[]", "{}"), ('{"a": {}}', '{"a": []}'),
      ('[["a"], "b"]', '[["a", "b"]]'), ('{"a": "b"}', '{"b": "a"}'), ("null", '"null"'),
+     ('{"a": 1, "b": 2}', '{"a": 2, "b": 1}'),
+     (f'{{"p": "{"p" * 99}", "a": 1, "b": 2}}', f'{{"p": "{"p" * 99}", "a": 2, "b": 1}}'),
+     (f'[[1], "{"p" * 99}", 2]', f'[1, "{"p" * 99}", [2]]'),
      ("0.1", "0.10000000000000000000000000000000001"), ('"a"', '"a "')],
 )  # fmt: skip
 def test_different_json_has_different_digests(window: int, one: str, other: str) -> None:
