@@ -146,8 +146,9 @@ class _Text:
             # Whatever a hook raises is raised again where there is nothing to be opened or cut.
             except Exception as raised:
                 failure = raised
-            if len(self._window) - self.pos >= WINDOW or not self._read_on():
+            if self._has_ended or len(self._window) - self.pos >= WINDOW:
                 return failure
+            self._read_on()
 
     def run(self) -> list[Any]:
         """Read the values up to a string, object or array; none where one of them is wrong."""
@@ -196,16 +197,15 @@ class _Text:
         return Unreadable("json-syntax", f"is no JSON: {what} at {self._before + self.pos}")
 
     def _read_on(self) -> bool:
+        """Move the window on to where it was read up to; return whether there is more."""
         more = next(self._slices, None)
         if more is None:
-            self._has_ended, more = True, ""
-            changed = False
-        else:
-            changed = True
+            self._has_ended = True
+            return False
         self._before += self.pos
         self._window = self._window[self.pos :] + more
         self.pos = 0
-        return changed
+        return True
 
 
 def _end(pattern: re.Pattern[str], text: str, pos: int) -> int:

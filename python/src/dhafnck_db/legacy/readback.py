@@ -23,6 +23,7 @@ from sqlalchemy import (
     cast,
     func,
     select,
+    true,
     tuple_,
 )
 
@@ -94,17 +95,19 @@ class _Pieces:
         # The server keeps the value as a whole meanwhile, or it would unpack it for each piece.
         whole = select(self.raw.label("raw")).where(self.row.condition)
         kept = whole.cte("whole").prefix_with("MATERIALIZED")
-        at = func.generate_series(1, func.octet_length(kept.c.raw), LONG).column_valued("at")
-        pieces = select(at, func.substr(kept.c.raw, at, LONG)).select_from(kept)
+        series = func.generate_series(1, func.octet_length(kept.c.raw), LONG)
+        places = series.table_valued("at").render_derived()
+        piece = func.substr(kept.c.raw, places.c.at, LONG)
+        pieces = select(places.c.at, piece).select_from(kept.join(places, true()))
         expected = 1
         options = {"stream_results": True, "max_row_buffer": 1}
         with self.row.connection.execute(pieces, execution_options=options) as found:
-            for place, piece in found:
+            for place, raw in found:
                 if place != expected:
                     raise AssertionError(
                         f"a piece from {place} on came before that from {expected}"
                     )
-                yield bytes(piece)
+                yield bytes(raw)
                 expected += LONG
 
 
