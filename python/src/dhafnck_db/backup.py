@@ -51,7 +51,7 @@ def dump(connection: Connection, target: Target, path: Path) -> int:
     try:
         with os.fdopen(descriptor, "wb") as file:
             ended = subprocess.run(  # noqa: S603  # our own choice of program; nothing of a user's
-                [program, "--format=custom"],
+                [program, "--format=custom", "--no-password"],
                 stdout=file,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -64,6 +64,7 @@ def dump(connection: Connection, target: Target, path: Path) -> int:
                 "dump-failed",
                 f"pg_dump of {target.backup} failed",
                 cause=ended.stderr.strip().splitlines()[0] if ended.stderr.strip() else None,
+                help="try `dhafnck-db psql`, which goes the same way",
             )
         partial.rename(path)
     finally:

@@ -178,6 +178,7 @@ def _explained(target: Target) -> Iterator[None]:
             "migration-failed",
             f"{target.admin} refused a statement; the migration was rolled back",
             cause=str(failure.orig).strip().splitlines()[0],
+            help="nothing was changed: mend the revision, or remove what stands in its way",
         ) from None
 
 

@@ -110,7 +110,10 @@ def read_env_file(path: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as failure:
         reason = failure.strerror if isinstance(failure, OSError) else "not UTF-8"
         raise ConfigurationError(
-            "env-file-unreadable", f"cannot read the env file {path}", cause=reason
+            "env-file-unreadable",
+            f"cannot read the env file {path}",
+            cause=reason,
+            help="mend it, or name another in DB_ENV_FILE",
         ) from None
     if stat.S_ISREG(status.st_mode) and status.st_mode & 0o077:
         raise ConfigurationError(
@@ -150,7 +153,10 @@ def _explained(invalid: ValidationError) -> ConfigurationError:
             help="postgresql is the development database, supabase the production one",
         )
     return ConfigurationError(
-        "invalid-setting", f"{variable} is not usable", cause=str(first["msg"])
+        "invalid-setting",
+        f"{variable} is not usable",
+        cause=str(first["msg"]),
+        help="the README has a table of the variables",
     )
 
 

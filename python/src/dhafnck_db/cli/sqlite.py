@@ -18,7 +18,9 @@ Progress = Callable[[str, int, int, int], None]
 
 file_argument = click.argument("file", type=click.Path(path_type=Path))
 owner_option = click.option(
-    "--owner", help="user_id of the rows whose owner the file does not tell."
+    "--owner",
+    callback=lambda _context, _option, value: _require_some(value),
+    help="user_id of the rows whose owner the file does not tell.",
 )
 report_option = click.option(
     "--report",
@@ -199,6 +201,12 @@ def sample(file: Path, format_: str) -> None:
     write_sample(file)
     result = {"changed": True, "path": str(file)}
     emit(result, format_, lambda: click.echo(f"wrote {file}; try `make dev SQLITE={file}`"))
+
+
+def _require_some(owner: str | None) -> str | None:
+    if owner is not None and not owner.strip():
+        raise click.BadParameter("a user_id is not empty")
+    return owner
 
 
 def _require_place(report: Path | None) -> None:

@@ -25,7 +25,7 @@ CHUNK = 1 << 20
 COPY, SCRATCH = "snapshot.db", "scratch.db"
 LONGEST = 16 << 20  # bytes
 LONE = "surrogateescape"  # what becomes of bytes that are no UTF-8
-CACHE = 512  # KiB of pages that a connection keeps
+CACHE = 256  # KiB of pages that a connection keeps
 # What SQLite keeps beside a file: commits not yet in it, or what undoes half a commit.
 SIDECARS = ("-wal", "-journal")
 
