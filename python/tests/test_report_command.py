@@ -48,10 +48,10 @@ def faulty(sample: Path) -> Path:
 
 
 def add_views(file: Path, number: int) -> None:
-    """Let a file have views, which make its report longer than itself."""
+    """Let a file have views, which make its report longer than itself: HTML escapes an &."""
     with sqlite3.connect(file) as connection:
         connection.executescript(
-            "\n".join(f"CREATE VIEW v{view} AS SELECT 1;" for view in range(number))
+            "\n".join(f"CREATE VIEW v{view} AS SELECT '{'&' * 200}';" for view in range(number))
         )
     connection.close()
 
