@@ -4,6 +4,7 @@ The server's programs come from --pg-bin (or TEST_PG_BIN), else from the newest 
 A machine without any ends the run: a missing server is an error, never a skip.
 """
 
+import json
 import os
 import resource
 import shutil
@@ -194,15 +195,10 @@ def _create_roles(cursor: psycopg2.extensions.cursor) -> None:
             sql.Identifier(OWNER), sql.Literal(PASSWORD)
         )
     )
-    for role in defaults["postgres_access_roles"]:
-        flags = sql.SQL(role["flags"].replace(",", " "))
-        cursor.execute(sql.SQL("CREATE ROLE {} {}").format(sql.Identifier(role["name"]), flags))
-        for group in role.get("member_of", []):
-            cursor.execute(
-                sql.SQL("GRANT {} TO {}").format(
-                    sql.Identifier(group), sql.Identifier(role["name"])
-                )
-            )
+    cursor.execute(
+        (ACCESS / "files" / "roles.sql").read_text(),
+        {"roles": json.dumps(defaults["postgres_access_roles"])},
+    )
 
 
 @pytest.fixture(scope="session")
@@ -213,11 +209,13 @@ def surface(server: Server) -> str:
     with closing(server.connect()) as connection, connection.cursor() as cursor:
         cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     with closing(server.connect(name)) as connection, connection.cursor() as cursor:
-        cursor.execute((ACCESS / "files" / "surface.sql").read_text(), {"surface": "test"})
-        for extension in defaults["postgres_access_extensions"]:
-            cursor.execute(
-                sql.SQL("CREATE EXTENSION {} SCHEMA extensions").format(sql.Identifier(extension))
-            )
+        cursor.execute(
+            (ACCESS / "files" / "surface.sql").read_text(),
+            {
+                "surface": "test",
+                "extensions": json.dumps(defaults["postgres_access_extensions"]),
+            },
+        )
     return name
 
 

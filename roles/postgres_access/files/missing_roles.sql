@@ -1,8 +1,7 @@
--- What is missing of the declared roles, memberships and databases. Arguments, as JSON: roles and databases.
+-- Whether a declared role or membership is missing or other than declared, and the missing databases. Arguments, as JSON: roles and databases.
 SELECT
-    ARRAY(
-        SELECT wanted.name
-        FROM jsonb_to_recordset(%(roles)s::jsonb) AS wanted (name text, flags text)
+    EXISTS (
+        SELECT FROM jsonb_to_recordset(%(roles)s::jsonb) AS wanted (name text, flags text)
         LEFT JOIN pg_roles AS r ON r.rolname = wanted.name
         WHERE r.rolname IS NULL
             OR r.rolsuper
@@ -12,17 +11,16 @@ SELECT
                 CASE WHEN r.rolinherit THEN 'INHERIT' ELSE 'NOINHERIT' END,
                 CASE WHEN r.rolbypassrls THEN 'BYPASSRLS' ELSE 'NOBYPASSRLS' END
             ) <> wanted.flags
-    ) AS roles,
-    ARRAY(
-        SELECT DISTINCT wanted.name
-        FROM jsonb_to_recordset(%(roles)s::jsonb) AS wanted (name text, member_of text[])
+    )
+    OR EXISTS (
+        SELECT FROM jsonb_to_recordset(%(roles)s::jsonb) AS wanted (name text, member_of text[])
         CROSS JOIN unnest(wanted.member_of) AS groups (name)
         WHERE NOT EXISTS (
             SELECT FROM pg_auth_members AS m
             JOIN pg_roles AS member ON member.oid = m.member AND member.rolname = wanted.name
             JOIN pg_roles AS granted ON granted.oid = m.roleid AND granted.rolname = groups.name
         )
-    ) AS members,
+    ) AS roles,
     ARRAY(
         SELECT wanted.name
         FROM jsonb_array_elements_text(%(databases)s::jsonb) AS wanted (name)

@@ -1,6 +1,6 @@
 -- What Supabase has in every database and plain PostgreSQL lacks: schemas auth and extensions, the functions that
--- row level security policies call, and the settings of the database. Safe to run again; takes one argument, surface:
--- the version of this file, by which a later run sees that nothing is to be done.
+-- row level security policies call, the extensions, and the settings of the database. Safe to run again. Arguments:
+-- surface, the version of this file, by which a later run sees that nothing is to be done, and extensions (JSON).
 
 CREATE SCHEMA IF NOT EXISTS auth;
 CREATE SCHEMA IF NOT EXISTS extensions;
@@ -45,6 +45,18 @@ AS $$
         nullif(current_setting('request.jwt.claim.email', true), ''),
         nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'email'
     )
+$$;
+
+DO $$
+DECLARE
+    extension text;
+BEGIN
+    FOR extension IN SELECT jsonb_array_elements_text(%(extensions)s::jsonb) LOOP
+        EXECUTE 'CREATE EXTENSION IF NOT EXISTS ' || quote_ident(extension) || ' SCHEMA extensions';
+        -- One that somebody made elsewhere moves; one that is there stays.
+        EXECUTE 'ALTER EXTENSION ' || quote_ident(extension) || ' SET SCHEMA extensions';
+    END LOOP;
+END
 $$;
 
 DO $$
