@@ -1,5 +1,6 @@
 """A private PostgreSQL server to measure against: durable, with its defaults, gone afterwards."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -92,17 +93,15 @@ def running_server(port: int) -> Iterator[Server]:
 
 def _create_surface(server: Server) -> None:
     defaults = yaml.safe_load((ACCESS / "defaults" / "main.yml").read_text())
+    roles = json.dumps(defaults["postgres_access_roles"])
+    extensions = json.dumps(defaults["postgres_access_extensions"])
     with closing(server.connect()) as connection, connection.cursor() as cursor:
         cursor.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(OWNER)))
-        for role in defaults["postgres_access_roles"]:
-            flags = sql.SQL(role["flags"].replace(",", " "))
-            cursor.execute(sql.SQL("CREATE ROLE {} {}").format(sql.Identifier(role["name"]), flags))
+        cursor.execute((ACCESS / "files" / "roles.sql").read_text(), {"roles": roles})
         cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(SURFACE)))
     with closing(server.connect(SURFACE)) as connection, connection.cursor() as cursor:
-        cursor.execute((ACCESS / "files" / "surface.sql").read_text(), {"surface": "bench"})
-        for extension in defaults["postgres_access_extensions"]:
-            name = sql.Identifier(extension)
-            cursor.execute(sql.SQL("CREATE EXTENSION {} SCHEMA extensions").format(name))
+        script = (ACCESS / "files" / "surface.sql").read_text()
+        cursor.execute(script, {"surface": "bench", "extensions": extensions})
 
 
 def _call(command: list[str]) -> None:
