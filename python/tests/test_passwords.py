@@ -12,7 +12,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from conftest import ACCESS, OWNER, ROOT, Server, copy_of
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment
 from logins import read_by_a_shell, url_of, user_of_psql, user_of_the_environment
@@ -20,6 +20,7 @@ from psycopg2 import sql
 from sqlalchemy import URL
 
 from dhafnck_db import clients, revision
+from dhafnck_db.settings import read_env_file
 from dhafnck_db.target import connect_admin, current_target
 
 Configure = Callable[[dict[str, str]], None]
@@ -177,4 +178,21 @@ def test_password_works_in_the_env_file_of_the_role(
     file = write_private(tmp_path / ".env.dev", content)
     configure({})
     assert user_of_the_environment() == LOGIN
+    assert variables.items() <= read_by_a_shell(file).items()
+
+
+@given(value=passwords)
+@example(value=SPECIAL.replace("$", ""))
+@example(value='$HOME `id` " !')
+@settings(lasting, max_examples=25)
+def test_env_file_of_the_role_gives_a_program_and_a_shell_the_same_value(
+    tmp_path: Path, value: str
+) -> None:
+    assume(not (set("'\\") & set(value) and set("$`") & set(value)))  # which the role refuses
+    variables = {"SUPABASE_DB_PASSWORD": value}
+    content = rendered(
+        ENV_FILE, database_env_path=tmp_path / ".env.prod", database_env_variables=variables
+    )
+    file = write_private(tmp_path / ".env.prod", content)
+    assert read_env_file(file) == variables
     assert variables.items() <= read_by_a_shell(file).items()
