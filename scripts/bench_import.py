@@ -14,10 +14,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -25,12 +24,12 @@ from pathlib import Path
 from bench import ROOT, machine
 from bench_server import SUPERUSER, Server, running_server
 from legacy_data import SCHEMA, SEED, SIZES, write_legacy_file
+from memory import watched
 from psycopg2 import sql
 
 KEPT = ROOT / ".local" / "bench"
 PORT = 55450
 RUNS = {"small": 3, "big": 2}
-SAMPLED_EVERY = 0.05  # seconds
 SAID = "said.txt"
 Command = list[str | Path]
 OURS = ("DATABASE_", "TEST_DATABASE_", "DB_", "SUPABASE_", "PG")
@@ -235,45 +234,6 @@ def measured(command: Command, folder: Path, environment: dict[str, str]) -> Run
         told = "".join((folder / name).read_text() for name in (SAID, f"{SAID}.errors"))
         sys.exit(f"{' '.join(map(str, command[:3]))} failed:\n{told[-3000:]}")
     return Run(wall, max(peak for peak, _ in seen), max(private for _, private in seen))
-
-
-@contextmanager
-def watched(process: int) -> Iterator[list[tuple[float, float]]]:
-    """Give a list that grows with the memory of a process, see `memory`, as long as it runs."""
-    seen = [(0.0, 0.0)]
-    ended = threading.Event()
-
-    def watch() -> None:
-        while not ended.wait(SAMPLED_EVERY):
-            seen.append(memory(process))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield seen
-    finally:
-        ended.set()
-        watcher.join()
-
-
-def memory(process: int) -> tuple[float, float]:
-    """Return the peak resident and the present private memory of a process and its children, MiB.
-
-    Resident memory counts the pages of a file that is mapped, too, which the kernel takes back.
-    """
-    folder = Path(f"/proc/{process}")
-    try:
-        status = (folder / "status").read_text()
-        tasks = [task / "children" for task in (folder / "task").iterdir()]
-        children = [int(child) for task in tasks for child in task.read_text().split()]
-    except (FileNotFoundError, ProcessLookupError):
-        return 0, 0  # it has just ended
-    sizes = dict(re.findall(r"^(VmHWM|RssAnon):\s+(\d+) kB", status, re.MULTILINE))
-    resident, private = int(sizes.get("VmHWM", 0)) / 1024, int(sizes.get("RssAnon", 0)) / 1024
-    for child in children:
-        below = memory(child)
-        resident, private = resident + below[0], private + below[1]
-    return resident, private
 
 
 def pgloader_tables() -> str:

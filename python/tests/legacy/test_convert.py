@@ -25,7 +25,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
 from dhafnck_db.legacy.compare import is_same
-from dhafnck_db.legacy.convert import Unfit, conversion_to
+from dhafnck_db.legacy.convert import conversion_to
+from dhafnck_db.legacy.unfit import Unfit
 
 UUID, TIME, JSON, BOOL = Uuid(), DateTime(timezone=True), JSONB(), Boolean()
 STATE = Enum("INITIAL", "IN_PROGRESS", "COMPLETE", name="progressstate")

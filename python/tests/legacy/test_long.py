@@ -16,9 +16,10 @@ from dhafnck_db import legacy
 from dhafnck_db.errors import VerificationError
 from dhafnck_db.legacy import long_json
 from dhafnck_db.legacy.compare import as_json
-from dhafnck_db.legacy.convert import Unfit, to_jsonb
+from dhafnck_db.legacy.convert import to_jsonb
 from dhafnck_db.legacy.long import LONG, LongText
 from dhafnck_db.legacy.long_compare import are_equal, document
+from dhafnck_db.legacy.unfit import Unfit
 from legacy.generations import OLDEST
 
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dhafnck_db.legacy.convert import Unfit, to_jsonb, to_timestamptz, to_uuid
+from dhafnck_db.legacy.convert import to_jsonb, to_timestamptz, to_uuid
 from dhafnck_db.legacy.spelling import (
     FIELD,
     NULL,
@@ -19,6 +19,7 @@ from dhafnck_db.legacy.spelling import (
     are_uuids,
     canonical_json,
 )
+from dhafnck_db.legacy.unfit import Unfit
 
 TIMES = st.datetimes().map(lambda moment: moment.isoformat(sep=" "))
 NUMBERS = st.integers() | st.floats(allow_nan=False)

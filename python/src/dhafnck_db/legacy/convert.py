@@ -5,15 +5,12 @@ It never rounds, shortens or guesses: what is not exactly representable is refus
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import uuid
-from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sqlalchemy import (
@@ -31,9 +28,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
+from dhafnck_db.legacy.exact_json import require_exact_json, require_exact_long_json
 from dhafnck_db.legacy.literal import Value, is_clean
 from dhafnck_db.legacy.long import LongText, Written, decoded
-from dhafnck_db.legacy.long_json import Event, Unreadable, events
+from dhafnck_db.legacy.unfit import Unfit
 from dhafnck_db.legacy.uuids import name_uuid
 
 Convert = Callable[[Value], str]
@@ -42,17 +40,6 @@ ConvertLong = Callable[[Value], Written]
 _TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(Z|[+-]\d\d:?\d\d)?", re.ASCII
 )
-# What PostgreSQL's numeric, which jsonb keeps numbers in, has room for.
-_DIGITS_BEFORE_POINT, _DIGITS_AFTER_POINT = 131072, 16383
-
-
-class Unfit(Exception):
-    """A value that the target's type cannot hold exactly. Never leaves this package."""
-
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -165,11 +152,11 @@ def to_jsonb(value: Value) -> str | LongText:
     match value:
         case LongText():
             _require_clean(value)
-            _require_exact_long_json(value)
+            require_exact_long_json(value)
             return value
         case str():
             _require_clean(value)
-            _require_exact_json(value)
+            require_exact_json(value)
             return value
         case int():
             return str(value)  # columns declared JSON turn the text of a number into the number
@@ -178,93 +165,6 @@ def to_jsonb(value: Value) -> str | LongText:
         case float():
             raise Unfit("json-number", "is a number that JSON has not")
     raise _mismatch(value, "JSON")
-
-
-def _require_exact_json(text: str) -> None:
-    try:
-        parsed = _DECODER.decode(text)
-    except json.JSONDecodeError as failure:
-        raise Unfit("json-syntax", f"is no JSON: {failure.msg} at {failure.pos}") from None
-    except RecursionError:
-        raise Unfit("json-depth", "is nested too deeply") from None
-    if "\\u" in text and not all(map(is_clean, _strings(parsed))):
-        raise Unfit("json-character", "holds \\u0000 or half a surrogate pair")
-
-
-def _require_exact_long_json(text: LongText) -> None:
-    def finish(parsed: Any) -> None:
-        if not all(map(is_clean, _strings(parsed))):
-            raise Unfit("json-character", "holds \\u0000 or half a surrogate pair")
-
-    keys: list[array[int]] = []  # of the objects and arrays that were begun, as hashes
-    try:
-        for event, told in events(decoded(text), _DECODER, finish):
-            match event:
-                case Event.OBJECT | Event.ARRAY:
-                    keys.append(array("q"))
-                case Event.KEY:
-                    finish(told)
-                    keys[-1].append(hash(told))
-                case Event.PART:
-                    finish(told)
-                case Event.END if _has_twins(keys.pop()):
-                    return _require_exact_json(str(text))  # two keys may have the same hash
-    except Unreadable as failure:
-        raise Unfit(failure.code, failure.reason) from None
-
-
-def _has_twins(numbers: array[int]) -> bool:
-    # A set of all of them would take many times the room.
-    parts = len(numbers) // _AT_ONCE + 1
-    for part in range(parts):
-        some = [number for number in numbers if number % parts == part]
-        if len(set(some)) < len(some):
-            return True
-    return False
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise Unfit("json-duplicate-key", "has the same key twice in one object")
-    return found
-
-
-def _number(digits: str) -> None:
-    if len(digits) < 300 and "e" not in digits and "E" not in digits and digits[0] != "-":
-        return
-    try:
-        number = Decimal(digits)
-    except InvalidOperation:
-        raise Unfit("json-number", "holds a number beyond the range of numeric") from None
-    if number.is_zero() and number.is_signed() and digits != "-0":
-        raise Unfit("json-number", "holds -0.0, which jsonb turns into 0.0")
-    exponent = int(number.as_tuple().exponent)
-    if number.adjusted() >= _DIGITS_BEFORE_POINT or -exponent > _DIGITS_AFTER_POINT:
-        raise Unfit("json-number", "holds a number beyond the range of numeric")
-
-
-def _constant(name: str) -> None:
-    raise Unfit("json-syntax", f"holds {name}, which is no JSON")
-
-
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_float=_number, parse_int=_number, parse_constant=_constant
-)
-_AT_ONCE = 200_000  # hashes of keys
-
-
-def _strings(parsed: Any) -> Iterable[str]:
-    waiting = [parsed]
-    while waiting:
-        match waiting.pop():
-            case str() as text:
-                yield text
-            case dict() as members:
-                yield from members
-                waiting += members.values()
-            case list() as items:
-                waiting += items
 
 
 def _integer(bits: int) -> Convert:

@@ -6,30 +6,13 @@ nor ends the transaction it runs in.
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from psycopg2 import sql
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Connection,
-    Integer,
-    Table,
-    exists,
-    func,
-    insert,
-    inspect,
-    literal,
-    literal_column,
-    select,
-    text,
-)
+from sqlalchemy import Connection, Table, exists, insert, inspect, literal, select
 from sqlalchemy.schema import CreateTable, SetTableComment
 
 from dhafnck_db import __version__, bookkeeping
@@ -41,23 +24,16 @@ from dhafnck_db.legacy.copy import copy_in, written
 from dhafnck_db.legacy.judge import Progress
 from dhafnck_db.legacy.keys import Keys
 from dhafnck_db.legacy.layout import PUBLIC, Laid
-from dhafnck_db.legacy.literal import Row, literal_in_pieces
-from dhafnck_db.legacy.literal import literal as sqlite_literal
-from dhafnck_db.legacy.long import Written, as_json_string, is_long
+from dhafnck_db.legacy.literal import Row
+from dhafnck_db.legacy.long import Written
 from dhafnck_db.legacy.plain import Field, add_functions
-from dhafnck_db.legacy.plan import Archive, Plan, Reject
+from dhafnck_db.legacy.plan import Archive, Plan
+from dhafnck_db.legacy.quarantine import quarantine
 from dhafnck_db.legacy.rows import Fields, RowMaker
+from dhafnck_db.legacy.sequences import hold_sequence, raise_sequence
 from dhafnck_db.legacy.snapshot import Snapshot
-from dhafnck_db.legacy.source import (
-    SourceTable,
-    number_of,
-    read_rows,
-    read_span,
-    rows_to_look_at,
-)
+from dhafnck_db.legacy.source import number_of, read_rows, read_span
 from dhafnck_db.privileges import ROLES
-
-LARGEST_INTEGER = 2**31 - 1  # what an identity column of the models holds
 
 
 def lock(connection: Connection, assessment: Assessment) -> None:
@@ -123,18 +99,18 @@ def load(
             if laid.target is not None and laid.source.rows:
                 maker = RowMaker(laid, keys, plan.owner)
                 chunks = _mapped_rows(snapshot, laid, maker, progress)
-                _hold_sequence(connection, laid.target, maker.columns)
+                hold_sequence(connection, laid.target, maker.columns)
                 chunks = _counted(chunks, sent, laid.plan.name)
                 copy_in(connection, laid.target, maker.columns, chunks)
             if laid.plan.rejected:
-                _quarantine(connection, snapshot.connection, laid, plan, import_id)
+                quarantine(connection, snapshot.connection, laid, plan, import_id)
         changed = _changed_ids(snapshot, assessment, keys)
         copy_in(connection, bookkeeping.id_map, ("table", "legacy_id", "id"), changed)
     for target in targets:
         counters = [
             one.plan.autoincrement or 0 for one in assessment.tables if one.target is target
         ]
-        _raise_sequence(connection, target, max(counters))
+        raise_sequence(connection, target, max(counters))
     return sent
 
 
@@ -292,105 +268,3 @@ def _changed_ids(snapshot: Snapshot, assessment: Assessment, keys: Keys) -> Iter
                     if batch.plain:
                         yield from written(laid.plain.changed(reader, batch, "as_uuid"))
     yield from written(keys.ids())
-
-
-def _quarantine(
-    connection: Connection, source: sqlite3.Connection, laid: Laid, plan: Plan, import_id: int
-) -> None:
-    faults: dict[int, list[Reject]] = {}
-    for reject in plan.rejects:
-        if reject.table == laid.plan.name:
-            faults.setdefault(reject.number, []).append(reject)
-    rows = (
-        _quarantined(import_id, faults[number_of(row)], laid.source, row)
-        for row in rows_to_look_at(source, laid.source, laid.batches)
-        if number_of(row) in faults
-    )
-    columns = ("import_id", "table", "key", "column", "code", "reason", "row")
-    copy_in(connection, bookkeeping.rejects, columns, written(rows))
-
-
-def _quarantined(
-    import_id: int, rejects: Sequence[Reject], source: SourceTable, row: Row
-) -> Fields:
-    first = rejects[0]
-    reason = "; ".join(
-        f"{reject.column}: {reject.reason}" if reject.column else reject.reason
-        for reject in rejects
-    )
-    return [
-        str(import_id),
-        first.table,
-        first.key,
-        first.column,
-        first.code,
-        reason,
-        _as_literals(source, row),
-    ]
-
-
-def _as_literals(source: SourceTable, row: Row) -> Written:
-    """Return the JSON of a row's values as literals."""
-    values = row[: len(source.columns)]  # the number of the row is no column
-    if any(map(is_long, values)):
-        return _long_as_literals(source, values)
-    literals = {
-        column.name: sqlite_literal(value)
-        for column, value in zip(source.columns, values, strict=True)
-    }
-    return json.dumps(literals, ensure_ascii=False)
-
-
-def _long_as_literals(source: SourceTable, values: Row) -> Iterator[bytes]:
-    for place, (column, value) in enumerate(zip(source.columns, values, strict=True)):
-        name = json.dumps(column.name, ensure_ascii=False)
-        yield f"{', ' if place else '{'}{name}: ".encode()
-        if is_long(value):
-            yield from as_json_string(literal_in_pieces(value))
-        else:
-            yield json.dumps(sqlite_literal(value), ensure_ascii=False).encode()
-    yield b"}"
-
-
-def _hold_sequence(connection: Connection, target: Table, columns: Sequence[str]) -> None:
-    """Let the numbers that the target gives, where it counts the rows, be given back by ROLLBACK.
-
-    That undoes no nextval, but it does undo the new sequence that RESTART begins.
-    """
-    for column in target.primary_key:
-        if column.identity is None or column.name in columns:
-            continue
-        sequence = text(connection.execute(select(_sequence(target, column))).scalar_one())
-        state = select(literal_column("last_value + is_called::integer", Integer)).select_from(
-            sequence
-        )
-        _restart(connection, target, column, connection.execute(state).scalar_one())
-
-
-def _raise_sequence(connection: Connection, target: Table, counter: int) -> None:
-    """Let the next value be above what is used, and above what SQLite would not use again."""
-    for column in target.primary_key:
-        if column.identity is None:
-            continue
-        largest = max(connection.scalar(select(func.max(column))) or 0, counter)
-        largest = min(largest, LARGEST_INTEGER)  # then no value is left, and none is used again
-        if largest == 0:
-            continue
-        if largest < LARGEST_INTEGER:
-            _restart(connection, target, column, largest + 1)
-        else:
-            name = _sequence(target, column)
-            connection.execute(select(func.setval(name, literal_column(str(largest)))))
-
-
-def _restart(connection: Connection, target: Table, column: Column[Any], number: int) -> None:
-    """Let the next value be `number`. Unlike setval this is undone with the transaction."""
-    statement = sql.SQL("ALTER TABLE {} ALTER COLUMN {} RESTART WITH {}").format(
-        sql.Identifier(PUBLIC, target.name), sql.Identifier(column.name), sql.Literal(number)
-    )
-    with closing(connection.connection.cursor()) as cursor:
-        cursor.execute(statement)
-
-
-def _sequence(target: Table, column: Column[Any]) -> ColumnElement[str]:
-    return func.pg_get_serial_sequence(f"{PUBLIC}.{target.name}", column.name)

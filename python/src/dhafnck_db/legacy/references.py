@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 
 from dhafnck_db.legacy.batches import quoted
-from dhafnck_db.legacy.convert import Unfit, to_uuid
+from dhafnck_db.legacy.convert import to_uuid
 from dhafnck_db.legacy.keys import Keys
 from dhafnck_db.legacy.layout import PUBLIC, Laid
 from dhafnck_db.legacy.literal import Row, shown
@@ -17,6 +17,7 @@ from dhafnck_db.legacy.mapping import LegacyMapping
 from dhafnck_db.legacy.plan import Warning
 from dhafnck_db.legacy.rows import row_key
 from dhafnck_db.legacy.source import number_of, read_rows
+from dhafnck_db.legacy.unfit import Unfit
 
 LISTED = 100  # values of a column; the rest is told as a number, so that the plan stays small
 

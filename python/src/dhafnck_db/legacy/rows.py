@@ -9,13 +9,14 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from dhafnck_db.legacy.convert import Unfit, conversion_to, to_jsonb, to_uuid
+from dhafnck_db.legacy.convert import conversion_to, to_jsonb, to_uuid
 from dhafnck_db.legacy.keys import Keys
 from dhafnck_db.legacy.layout import Laid
 from dhafnck_db.legacy.literal import SHOWN, Row, Value, is_clean, spelled
 from dhafnck_db.legacy.long import LongText, Written, as_json_string
 from dhafnck_db.legacy.plan import Derived
 from dhafnck_db.legacy.source import SourceTable
+from dhafnck_db.legacy.unfit import Unfit
 
 Fields = list[Written]
 
