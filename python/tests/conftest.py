@@ -74,6 +74,19 @@ def pytest_configure() -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--pg-bin", help="directory of the PostgreSQL server programs to test with")
+    parser.addoption(
+        "--server-tests",
+        action="store_true",
+        help="leave out what uses no server, and so says the same beside every version of it",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--server-tests"):
+        return
+    left_out = [item for item in items if "server" not in getattr(item, "fixturenames", ())]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
 
 
 def _server_programs(config: pytest.Config) -> Path:
