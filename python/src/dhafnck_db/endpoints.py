@@ -21,6 +21,7 @@ DRIVER = "postgresql+psycopg2"  # SQLAlchemy 2.1 takes plain postgresql:// for p
 SESSION_PORT = 5432  # the direct host's, and the pooler's in session mode
 TRANSACTION_POOLER_PORT = 6543
 SUPABASE_DOMAINS = (".supabase.co", ".supabase.com")
+POOLER_DOMAIN = ".pooler.supabase.com"
 VERIFIED = "verify-full"
 GIVEN = "DATABASE_URL"
 DOWNLOADED_ROOTS = Path(".local/supabase-ca.crt")  # the vendor's, fetched when prod is provisioned
@@ -46,6 +47,12 @@ class Endpoint:
     def on_transaction_pooler(self) -> bool:
         """Whether sessions do not last: no session locks, no SET, no prepared statements."""
         return self.url.port == TRANSACTION_POOLER_PORT
+
+    @property
+    def on_pooler(self) -> bool:
+        """Whether it is a pooler as far as its name and port tell."""
+        host = (self.url.host or "").lower().rstrip(".")
+        return self.way.endswith("pooler") or host.endswith(POOLER_DOMAIN)
 
     @property
     def of_supabase(self) -> bool:

@@ -103,16 +103,25 @@ def create_engine(settings: Settings | None = None) -> Engine:
     }
     if endpoint.on_transaction_pooler:
         return sqlalchemy.create_engine(endpoint.url, poolclass=NullPool, **options)
+    size, overflow = pool_of(settings)
     return sqlalchemy.create_engine(
         endpoint.url,
-        pool_size=settings.db_pool_size or profile.pool_size,
-        max_overflow=(
-            profile.max_overflow if settings.db_max_overflow is None else settings.db_max_overflow
-        ),
+        pool_size=size,
+        max_overflow=overflow,
         pool_timeout=settings.db_pool_timeout,
         pool_recycle=profile.pool_recycle,
         pool_pre_ping=True,
         **options,
+    )
+
+
+def pool_of(settings: Settings) -> tuple[int, int]:
+    """Return pool size and overflow: as set, else the profile's."""
+    profile = PROFILES[settings.database_type]
+    overflow = settings.db_max_overflow
+    return (
+        settings.db_pool_size or profile.pool_size,
+        profile.max_overflow if overflow is None else overflow,
     )
 
 
