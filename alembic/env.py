@@ -11,10 +11,11 @@ from alembic.util import CommandError
 from sqlalchemy import Connection
 
 from dhafnck_db import identity, metadata
+from dhafnck_db.endpoints import DRIVER
 from dhafnck_db.errors import ToolkitError
 from dhafnck_db.session import open_session
 from dhafnck_db.settings import load_settings
-from dhafnck_db.target import DRIVER, Target, current_target
+from dhafnck_db.target import Target, current_target
 
 
 def migrate(connection: Connection, target: Target) -> None:

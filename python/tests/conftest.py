@@ -266,8 +266,9 @@ def engine(database: URL) -> Iterator[Engine]:
 
 
 def configuration(url: URL, **more: str) -> dict[str, str]:
-    """The variables of a development configuration that names this database."""
-    return {"DATABASE_URL": url.render_as_string(hide_password=False), **more}
+    """The variables of a configuration that names this database, on a server without TLS."""
+    given = {"DATABASE_URL": url.render_as_string(hide_password=False), "DB_SSLMODE": "disable"}
+    return {**given, **more}
 
 
 @pytest.fixture

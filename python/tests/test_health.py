@@ -21,6 +21,7 @@ Run = Callable[..., Ended]
 
 CHECKS = [
     "reachable",
+    "tls",
     "identity",
     "server",
     "schema",

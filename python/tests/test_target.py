@@ -14,8 +14,9 @@ from sqlalchemy.exc import TimeoutError
 from sqlalchemy.pool import QueuePool
 
 import dhafnck_db
+from dhafnck_db.endpoints import parse_url
 from dhafnck_db.settings import load_settings
-from dhafnck_db.target import connect_admin, current_target, parse_url
+from dhafnck_db.target import connect_admin, current_target
 
 Configure = Callable[[dict[str, str]], None]
 Run = Callable[..., Ended]

@@ -11,9 +11,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from dhafnck_db.endpoints import Endpoint
 from dhafnck_db.errors import TargetError
 from dhafnck_db.settings import Settings
-from dhafnck_db.target import Endpoint
 
 INSTALLED = Path("/usr/lib/postgresql")
 
@@ -68,12 +68,13 @@ def environment(endpoint: Endpoint) -> dict[str, str]:
     url = endpoint.url
     parts = {
         "PGHOST": url.host,
+        "PGHOSTADDR": endpoint.address,
         "PGPORT": str(url.port or 5432),
         "PGUSER": url.username,
         "PGPASSWORD": url.password,
         "PGDATABASE": url.database,
-        "PGSSLMODE": url.query.get("sslmode"),
-        "PGSSLROOTCERT": url.query.get("sslrootcert"),
+        "PGSSLMODE": endpoint.sslmode,
+        "PGSSLROOTCERT": endpoint.sslrootcert,
     }
     return {**os.environ, **{name: str(value) for name, value in parts.items() if value}}
 

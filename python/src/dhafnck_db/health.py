@@ -18,8 +18,20 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Connection, Engine, QueuePool, column, func, inspect, select, table, text
 from sqlalchemy.exc import DBAPIError
 
-from dhafnck_db import bookkeeping, identity, metadata, revision, schema
-from dhafnck_db.target import Target, create_engine, unreachable
+from dhafnck_db import (
+    bookkeeping,
+    certificates,
+    failures,
+    identity,
+    lookup,
+    metadata,
+    revision,
+    schema,
+    tls,
+)
+from dhafnck_db.endpoints import VERIFIED
+from dhafnck_db.errors import ToolkitError
+from dhafnck_db.target import Target, create_engine
 
 STATEMENT_LIMIT = "2s"  # kept by the server, for each statement of a check
 DEADLINE = 8.0  # seconds, kept here, for all checks: a frozen server ends no statement
@@ -89,12 +101,11 @@ def examine(target: Target) -> Report:
 def _run(engine: Engine, target: Target) -> list[Check]:
     started = time.perf_counter()
     try:
-        connection = engine.connect()
-    except DBAPIError as failure:
-        finding = unreachable(target.app, failure)
-        reached = Finding("failed", f"{finding.message}: {finding.cause}")
-        return [_check("reachable", reached, started)]
-    checks = [_check("reachable", Finding("ok", str(target.app)), started)]
+        connection = _connect(engine, target)
+    except ToolkitError as fault:
+        said = f"{fault.message}: {fault.cause}" if fault.cause else fault.message
+        return [_check("reachable", Finding("failed", said), started)]
+    checks = [_check("reachable", Finding("ok", target.app.described), started)]
     with connection, _deadline(connection) as passed:
         for name, examine_one in CHECKS.items():
             started = time.perf_counter()
@@ -105,6 +116,15 @@ def _run(engine: Engine, target: Target) -> list[Check]:
             if connection.invalidated:
                 break  # a new connection would be another wait
     return checks
+
+
+def _connect(engine: Engine, target: Target) -> Connection:
+    certificates.require_usable(target.app)
+    lookup.seconds_per_address(target.app, target.settings.db_connect_timeout)
+    try:
+        return engine.connect()
+    except DBAPIError as failure:
+        raise failures.explain(target.app, str(failure.orig)) from None
 
 
 @contextmanager
@@ -142,6 +162,21 @@ def _bounded(
             return examine_one(connection, target)
     except DBAPIError as failure:
         return Finding("failed", str(failure.orig).strip().splitlines()[0])
+
+
+def _tls(connection: Connection, target: Target) -> Finding:
+    driver: Any = connection.connection.dbapi_connection
+    session = tls.session(driver)
+    mode = driver.info.dsn_parameters.get("sslmode")
+    production = target.settings.database_type == "supabase"
+    if session is None:
+        if not production and target.app.on_this_machine:
+            return Finding("ok", "not needed: nothing leaves this machine")
+        return Finding("warning", "none: data and logins can be read on the way")
+    said = f"{session.protocol}, {session.cipher}, {mode}"
+    if production and mode != VERIFIED:
+        return Finding("warning", f"{said}: the server was not verified; unset DB_SSLMODE")
+    return Finding("ok", said)
 
 
 def _identity(connection: Connection, target: Target) -> Finding:
@@ -206,7 +241,10 @@ def _read_write(connection: Connection, target: Target) -> Finding:
     if connection.scalar(select(func.pg_is_in_recovery())):
         return Finding("failed", "the server is a standby: it only reads")
     if connection.scalar(select(func.current_setting("transaction_read_only"))) == "on":
-        return Finding("failed", "transactions are read-only by default")
+        said = "transactions are read-only by default"
+        if target.app.of_supabase:
+            said += ": a disk that is nearly full does that"
+        return Finding("failed", said)
     return Finding("ok", "takes writes")
 
 
@@ -242,6 +280,7 @@ def _legacy(connection: Connection, target: Target) -> Finding:
 
 
 CHECKS: dict[str, Callable[[Connection, Target], Finding]] = {
+    "tls": _tls,
     "identity": _identity,
     "server": _server,
     "schema": _schema,

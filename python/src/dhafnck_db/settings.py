@@ -40,6 +40,12 @@ class Settings(BaseSettings):
         None, description="log every SQL statement; by default in development"
     )
     db_connect_timeout: int = Field(10, ge=1, description="seconds to wait for the server")
+    db_sslmode: Literal["verify-full", "require", "disable"] | None = Field(
+        None, description="how TLS is asked for; `verify-full` where DATABASE_TYPE is supabase"
+    )
+    db_sslrootcert: Path | None = Field(
+        None, description="root certificates to verify the server by, if not the vendor's"
+    )
     db_lock_wait: int = Field(60, ge=0, description="seconds to wait for another migration")
     db_lock_timeout: str = Field(
         "5s",
@@ -61,6 +67,12 @@ class Settings(BaseSettings):
     supabase_anon_key: SecretStr | None = Field(None, description="the project's public API key")
     supabase_db_password: SecretStr | None = Field(None, description="password of role postgres")
     supabase_region: str | None = Field(None, description="the project's region")
+    supabase_pooler_host: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9.-]+$",
+        description="host of the project's pooler, as its settings show it",
+    )
+    supabase_access_token: SecretStr | None = Field(None, description="token of the Management API")
 
 
 def load_settings(*, connecting: bool = True) -> Settings:
