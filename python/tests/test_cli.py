@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 from conftest import PASSWORD, Ended, configuration
-from fix_schema import execute
+from fix_schema import HEAD, execute
 from sqlalchemy import URL
 
 from dhafnck_db import errors
@@ -171,5 +171,5 @@ def test_verbose_says_on_stderr_what_is_done(configure: Configure, database: URL
     ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode == 0
     assert json.loads(ended.stdout)["changed"] is True
-    assert "Running upgrade  -> 0001" in ended.stderr
+    assert f"-> {HEAD}" in ended.stderr
     assert PASSWORD not in ended.stderr

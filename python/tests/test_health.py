@@ -11,7 +11,7 @@ from contextlib import closing
 
 import pytest
 from conftest import OWNER, PASSWORD, Ended, Server, configuration
-from fix_schema import catalog, execute
+from fix_schema import HEAD, catalog, execute
 from psycopg2 import sql
 from sqlalchemy import URL
 
@@ -63,7 +63,7 @@ def test_healthy_database_passes_every_check(server: Server, shared: URL, run: R
     findings = {check["name"]: check["finding"] for check in report["checks"]}
     assert list(findings) == CHECKS
     assert f"PostgreSQL {server.major}." in findings["server"]
-    assert findings["schema"] == "revision 0001 (head), 19 tables"
+    assert findings["schema"] == f"revision {HEAD} (head), 19 tables"
     assert findings["pool"] == "20 + 40 of 97 connections"
     assert catalog(shared) == before
 
@@ -83,8 +83,8 @@ def test_text_has_a_line_for_each_check(shared: URL, run: Run) -> None:
     [
         ("DROP TABLE dhafnck.identity", "identity", "has no identity"),
         ("UPDATE dhafnck.identity SET environment = 'prod'", "identity", "asked for was dev"),
-        ("UPDATE alembic_version SET version_num = '0000'", "schema", "0000; head is 0001"),
-        ("DROP TABLE alembic_version", "schema", "revision none; head is 0001"),
+        ("UPDATE alembic_version SET version_num = '0000'", "schema", f"0000; head is {HEAD}"),
+        ("DROP TABLE alembic_version", "schema", f"revision none; head is {HEAD}"),
         ("DROP TABLE task_labels", "schema", "no table task_labels"),
         ("DROP EXTENSION pg_trgm", "extensions", "missing: pg_trgm"),
         ("ALTER DATABASE {} SET timezone = 'Europe/Berlin'", "settings", "Europe/Berlin"),
