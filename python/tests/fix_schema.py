@@ -21,6 +21,10 @@ from dhafnck_db.target import Target, resolve
 
 # Every command that writes to a database, or takes what it finds there for what it would write.
 WRITING: tuple[tuple[str, ...], ...] = (
+    ("audit", "enable", "tasks"),
+    ("audit", "disable", "tasks"),
+    ("audit", "prune", "--older-than", "1d"),
+    ("realtime", "publish", "tasks"),
     ("schema", "upgrade"),
     ("schema", "upgrade", "--dry-run"),
     ("schema", "downgrade", "base"),

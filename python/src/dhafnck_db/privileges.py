@@ -43,6 +43,15 @@ def secure_schema(name: str) -> DDL:
     return statement(f"REVOKE ALL ON SCHEMA %(fullname)s FROM {ROLES}", name)
 
 
+def secure_function(signature: str) -> str:
+    """Return the statement that keeps everyone but its owner from calling a function.
+
+    Args:
+        signature: its name, quoted where it has to be, and the types of its arguments.
+    """
+    return f"REVOKE ALL ON FUNCTION {signature} FROM {ROLES}"
+
+
 def statement(rule: str, name: str, schema: str | None = None) -> DDL:
     """Return a statement about one object, whose quoted name stands for %(fullname)s in `rule`."""
     # The table is never made: through it SQLAlchemy quotes a name where it has to be.
