@@ -21,12 +21,20 @@ from dhafnck_db.target import Target, resolve
 
 # Every command that writes to a database, or takes what it finds there for what it would write.
 WRITING: tuple[tuple[str, ...], ...] = (
+    ("audit", "enable", "tasks"),
+    ("audit", "disable", "tasks"),
+    ("audit", "prune", "--older-than", "1d"),
+    ("realtime", "publish", "tasks"),
     ("schema", "upgrade"),
     ("schema", "upgrade", "--dry-run"),
     ("schema", "downgrade", "base"),
     ("schema", "revision", "-m", "x"),
     ("sqlite", "import", "old.db"),
 )
+
+# The revisions of the checkout, oldest first; NEXT is the one that add_revision adds.
+REVISIONS = sorted(path.name[:4] for path in (ROOT / "alembic" / "versions").glob("*.py"))
+HEAD, NEXT = REVISIONS[-1], f"{len(REVISIONS) + 1:04}"
 
 CATALOG = text("""
     SELECT nspname || '.' || relname, oid::text FROM pg_class
@@ -120,13 +128,13 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def add_revision(checkout: Path, upgrade: str, downgrade: str = "SELECT 1") -> Path:
-    """Add revision 0002, after the baseline, which executes the two statements; return its file."""
-    path = checkout / "alembic" / "versions" / "0002_second.py"
+    """Add revision NEXT, after HEAD, which executes the two statements; return its file."""
+    path = checkout / "alembic" / "versions" / f"{NEXT}_next.py"
     path.write_text(f"""
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = {NEXT!r}
+down_revision = {HEAD!r}
 
 def upgrade():
     op.execute({upgrade!r})

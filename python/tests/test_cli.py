@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 from conftest import PASSWORD, Ended, configuration
-from fix_schema import execute
+from fix_schema import HEAD, execute
 from sqlalchemy import URL
 
 from dhafnck_db import errors
@@ -129,6 +129,11 @@ def test_json_is_exactly_one_object(at_head: URL, tmp_path: Path, run: Run) -> N
         ("schema", "current"),
         ("schema", "check"),
         ("schema", "history"),
+        ("audit", "enable", "tasks"),
+        ("audit", "status"),
+        ("audit", "disable", "tasks"),
+        ("audit", "prune", "--older-than", "1d"),
+        ("realtime", "publish", "tasks"),
         ("sqlite", "assess", "old.db"),
         ("sqlite", "import", "old.db", "--owner", "me"),
         ("sqlite", "verify", "old.db"),
@@ -171,5 +176,5 @@ def test_verbose_says_on_stderr_what_is_done(configure: Configure, database: URL
     ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode == 0
     assert json.loads(ended.stdout)["changed"] is True
-    assert "Running upgrade  -> 0001" in ended.stderr
+    assert f"-> {HEAD}" in ended.stderr
     assert PASSWORD not in ended.stderr

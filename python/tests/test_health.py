@@ -11,7 +11,7 @@ from contextlib import closing
 
 import pytest
 from conftest import OWNER, PASSWORD, Ended, Server, configuration
-from fix_schema import catalog, execute
+from fix_schema import HEAD, catalog, execute
 from psycopg2 import sql
 from sqlalchemy import URL
 
@@ -28,6 +28,7 @@ CHECKS = [
     "extensions",
     "settings",
     "read-write",
+    "audit log",
     "pool",
     "latency",
     "legacy",
@@ -64,7 +65,8 @@ def test_healthy_database_passes_every_check(server: Server, shared: URL, run: R
     findings = {check["name"]: check["finding"] for check in report["checks"]}
     assert list(findings) == CHECKS
     assert f"PostgreSQL {server.major}." in findings["server"]
-    assert findings["schema"] == "revision 0001 (head), 19 tables"
+    assert findings["schema"] == f"revision {HEAD} (head), 19 tables"
+    assert findings["audit log"] == "log_statement all"
     assert findings["pool"] == "20 + 40 of 97 connections"
     assert catalog(shared) == before
 
@@ -74,7 +76,9 @@ def test_text_has_a_line_for_each_check(shared: URL, run: Run) -> None:
     assert (ended.code, ended.err) == (0, "")
     head, *checks, last = ended.out.splitlines()
     assert head.split() == ["check", "status", "finding", "ms"]
-    assert [line.split()[:2] for line in checks] == [[name, "ok"] for name in CHECKS]
+    width = max(map(len, CHECKS)) + 2
+    assert [line[:width].strip() for line in checks] == CHECKS
+    assert {line[width:].split()[0] for line in checks} == {"ok"}
     assert last.endswith(f"/{shared.database} is healthy")
     assert PASSWORD not in ended.out
 
@@ -84,8 +88,8 @@ def test_text_has_a_line_for_each_check(shared: URL, run: Run) -> None:
     [
         ("DROP TABLE dhafnck.identity", "identity", "has no identity"),
         ("UPDATE dhafnck.identity SET environment = 'prod'", "identity", "asked for was dev"),
-        ("UPDATE alembic_version SET version_num = '0000'", "schema", "0000; head is 0001"),
-        ("DROP TABLE alembic_version", "schema", "revision none; head is 0001"),
+        ("UPDATE alembic_version SET version_num = '0000'", "schema", f"0000; head is {HEAD}"),
+        ("DROP TABLE alembic_version", "schema", f"revision none; head is {HEAD}"),
         ("DROP TABLE task_labels", "schema", "no table task_labels"),
         ("DROP EXTENSION pg_trgm", "extensions", "missing: pg_trgm"),
         ("ALTER DATABASE {} SET timezone = 'Europe/Berlin'", "settings", "Europe/Berlin"),
@@ -141,6 +145,43 @@ def test_pool_that_the_server_cannot_serve_is_a_warning(
     ended = run("health", "--format", "json", env=env)
     assert (ended.code, json.loads(ended.out)["status"]) == (0, status)
     assert set(not_ok(ended)) == ({"pool"} if status == "degraded" else set())
+
+
+@pytest.mark.parametrize(
+    ("pgaudit", "statements", "finding"),
+    [
+        ("ddl, role", "none", "pgaudit ddl, role"),
+        ("ALL, -MISC", "none", "pgaudit ALL, -MISC"),
+        ("ddl", "none", "pgaudit ddl, which leaves role changes out"),  # as Supabase has it
+        ("ddl", "ddl", "log_statement ddl"),
+        (None, "mod", "log_statement mod"),
+    ],
+)
+def test_log_of_the_server_tells_by_which_of_the_two(
+    pgaudit: str | None, statements: str, finding: str
+) -> None:
+    settings = {"log_statement": statements} | ({"pgaudit.log": pgaudit} if pgaudit else {})
+    assert health.judged_audit_log(settings, "prod") == ("ok", finding)
+
+
+@pytest.mark.parametrize(("environment", "status"), [("prod", "warning"), ("dev", "ok")])
+@pytest.mark.parametrize("pgaudit", [{}, {"pgaudit.log": "none"}, {"pgaudit.log": "read"}])
+def test_log_that_tells_of_neither_is_a_warning_in_production_alone(
+    environment: str, status: str, pgaudit: dict[str, str]
+) -> None:
+    found = health.judged_audit_log({"log_statement": "none", **pgaudit}, environment)
+    assert found == (status, "the server's log tells of neither DDL nor role changes")
+
+
+def test_setting_of_a_library_that_is_not_loaded_counts_for_nothing(
+    server: Server, at_head: URL, run: Run
+) -> None:
+    settings = ("log_statement = 'none'", "pgaudit.log = 'ddl'")
+    alter = [f"ALTER DATABASE {{}} SET {setting}" for setting in settings]
+    execute_as_superuser(server, at_head, *alter)
+    ended = run("health", "--format", "json", env=configuration(at_head))
+    findings = {c["name"]: c["finding"] for c in json.loads(ended.out)["checks"]}
+    assert findings["audit log"].startswith("the server's log tells of neither")
 
 
 def test_copy_on_another_server_is_a_warning(at_head: URL, run: Run) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from conftest import Ended, configuration
-from fix_schema import WRITING, add_revision, catalog, execute, version
+from fix_schema import HEAD, WRITING, add_revision, catalog, execute, version
 from sqlalchemy import URL
 
 Run = Callable[..., Ended]
@@ -62,7 +62,7 @@ def test_database_of_another_environment_is_not_touched(
         assert (ended.code, ended.out) == (7, "")
         assert ended.err.startswith("error[wrong-environment]: ")
         assert f"is a {stamped} database, not {'prod' if stamped == 'dev' else 'dev'}" in ended.err
-        assert (catalog(at_head), identity(at_head), version(at_head)) == (*before, "0001")
+        assert (catalog(at_head), identity(at_head), version(at_head)) == (*before, HEAD)
         assert list(tmp_path.iterdir()) == []
 
 

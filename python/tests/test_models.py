@@ -147,14 +147,22 @@ def test_checks_are_the_contracts_under_its_names(connection: Connection) -> Non
     } == expected
 
 
-def test_indexes_are_the_contracts_under_its_names(connection: Connection) -> None:
+def test_indexes_are_the_contracts_under_its_names_and_those_of_policies(
+    connection: Connection,
+) -> None:
+    # Row level security filters by the owner; the contract knows none.
+    owned = {
+        (table, f"ix_{table}_user_id", ("user_id",), False)
+        for table, facts in CONTRACT.items()
+        if "user_id" in facts["columns"]
+    }
     assert {
         (row.table, row.name, tuple(row.columns), row.unique) for row in rows(connection, INDEXES)
     } == {
         (table, name, tuple(columns), False)
         for table, facts in CONTRACT.items()
         for name, columns in facts["indexes"].items()
-    }
+    } | owned
 
 
 def test_progress_states_are_an_enum_with_the_contracts_labels(connection: Connection) -> None:

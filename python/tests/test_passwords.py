@@ -12,6 +12,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from conftest import ACCESS, OWNER, ROOT, Server, copy_of
+from fix_schema import HEAD
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment
@@ -93,7 +94,7 @@ def test_password_works_in_a_url(
     assert user_of_the_environment() == LOGIN
     target = current_target()
     with connect_admin(target) as connection:
-        assert revision.current(connection) == "0001"
+        assert revision.current(connection) == HEAD
 
 
 @given(password=passwords)
@@ -110,7 +111,7 @@ def test_password_works_for_alembic_typed_by_hand(
     configure({"DATABASE_URL": url_of(place, LOGIN, password)})
     said = StringIO()
     command.current(Config(ROOT / "alembic.ini", stdout=said))
-    assert said.getvalue() == "0001 (head)\n"
+    assert said.getvalue() == f"{HEAD} (head)\n"
 
 
 @given(password=passwords)

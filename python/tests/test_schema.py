@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from conftest import Ended, Server, configuration
-from fix_schema import add_revision, catalog, execute, version
+from fix_schema import HEAD, NEXT, REVISIONS, add_revision, catalog, execute, version
 from sqlalchemy import URL
 
 Run = Callable[..., Ended]
@@ -16,14 +16,14 @@ Json = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def two(at_head: URL, checkout: Path) -> dict[str, str]:
-    """The environment of a database at 0001, with a checkout that knows 0002."""
+    """The environment of a database at HEAD, with a checkout that knows NEXT."""
     add_revision(checkout, "CREATE TABLE second ()", "DROP TABLE second")
     return configuration(at_head, DB_ALEMBIC_INI=str(checkout / "alembic.ini"))
 
 
 def test_upgrade_is_predicted_done_once_and_done_with(database: URL, done: Json) -> None:
     env, empty = configuration(database), catalog(database)
-    expected = {"changed": True, "before": None, "after": "0001", "revisions": ["0001"]}
+    expected = {"changed": True, "before": None, "after": HEAD, "revisions": REVISIONS}
     assert done("schema", "upgrade", "--dry-run", env=env) == expected
     assert catalog(database) == empty
 
@@ -31,7 +31,7 @@ def test_upgrade_is_predicted_done_once_and_done_with(database: URL, done: Json)
     upgraded = catalog(database)
     assert len(upgraded) > len(empty)
 
-    expected = {"changed": False, "before": "0001", "after": "0001", "revisions": []}
+    expected = {"changed": False, "before": HEAD, "after": HEAD, "revisions": []}
     assert done("schema", "upgrade", "--dry-run", env=env) == expected
     assert done("schema", "upgrade", env=env) == expected
     assert catalog(database) == upgraded
@@ -39,7 +39,7 @@ def test_upgrade_is_predicted_done_once_and_done_with(database: URL, done: Json)
 
 def test_downgrade_is_predicted_done_once_and_done_with(at_head: URL, done: Json) -> None:
     env, upgraded = configuration(at_head), catalog(at_head)
-    expected = {"changed": True, "before": "0001", "after": None, "revisions": ["0001"]}
+    expected = {"changed": True, "before": HEAD, "after": None, "revisions": REVISIONS[::-1]}
     assert done("schema", "downgrade", "base", "--dry-run", env=env) == expected
     assert catalog(at_head) == upgraded
 
@@ -51,40 +51,40 @@ def test_downgrade_is_predicted_done_once_and_done_with(at_head: URL, done: Json
     assert done("schema", "downgrade", "base", env=env) == expected
 
 
-@pytest.mark.parametrize("revision", ["head", "0002", "+1"])
+@pytest.mark.parametrize("revision", ["head", NEXT, "+1"])
 def test_upgrade_applies_only_what_is_pending(
     at_head: URL, two: dict[str, str], done: Json, revision: str
 ) -> None:
     before = catalog(at_head)
-    expected = {"changed": True, "before": "0001", "after": "0002", "revisions": ["0002"]}
+    expected = {"changed": True, "before": HEAD, "after": NEXT, "revisions": [NEXT]}
     assert done("schema", "upgrade", revision, "--dry-run", env=two) == expected
     assert catalog(at_head) == before
     assert done("schema", "upgrade", revision, env=two) == expected
     assert {name for name, _ in catalog(at_head) - before} == {"public.second"}
-    assert version(at_head) == "0002"
+    assert version(at_head) == NEXT
 
 
 def test_upgrade_to_an_older_revision_changes_nothing(
     at_head: URL, two: dict[str, str], done: Json
 ) -> None:
     done("schema", "upgrade", env=two)
-    expected = {"changed": False, "before": "0002", "after": "0002", "revisions": []}
-    assert done("schema", "upgrade", "0001", "--dry-run", env=two) == expected
-    assert done("schema", "upgrade", "0001", env=two) == expected
-    assert version(at_head) == "0002"
+    expected = {"changed": False, "before": NEXT, "after": NEXT, "revisions": []}
+    assert done("schema", "upgrade", HEAD, "--dry-run", env=two) == expected
+    assert done("schema", "upgrade", HEAD, env=two) == expected
+    assert version(at_head) == NEXT
 
 
-@pytest.mark.parametrize("revision", ["0001", "-1"])
+@pytest.mark.parametrize("revision", [HEAD, "-1"])
 def test_downgrade_undoes_only_what_is_above(
     at_head: URL, two: dict[str, str], done: Json, revision: str
 ) -> None:
     before = catalog(at_head)
     done("schema", "upgrade", env=two)
-    expected = {"changed": True, "before": "0002", "after": "0001", "revisions": ["0002"]}
+    expected = {"changed": True, "before": NEXT, "after": HEAD, "revisions": [NEXT]}
     assert done("schema", "downgrade", "--dry-run", "--", revision, env=two) == expected
-    assert version(at_head) == "0002"
+    assert version(at_head) == NEXT
     assert done("schema", "downgrade", "--", revision, env=two) == expected
-    assert (catalog(at_head), version(at_head)) == (before, "0001")
+    assert (catalog(at_head), version(at_head)) == (before, HEAD)
 
 
 def test_downgrade_to_a_newer_revision_is_refused(
@@ -92,7 +92,7 @@ def test_downgrade_to_a_newer_revision_is_refused(
 ) -> None:
     before = catalog(at_head)
     for option in ("--dry-run", "--format=json"):
-        ended = run("schema", "downgrade", "0002", option, env=two)
+        ended = run("schema", "downgrade", NEXT, option, env=two)
         assert (ended.code, ended.out) == (2, "")
         assert ended.err.startswith("error[alembic]: ")
     assert catalog(at_head) == before
@@ -116,7 +116,7 @@ def test_failed_migration_leaves_everything_as_it_was(
     assert (ended.code, ended.out) == (5, "")
     assert ended.err.startswith("error[migration-failed]: ")
     assert "cause: division by zero" in ended.err
-    assert (catalog(at_head), version(at_head)) == (before, "0001")
+    assert (catalog(at_head), version(at_head)) == (before, HEAD)
 
 
 def test_limits_of_a_migration_end_with_it(at_head: URL, checkout: Path, done: Json) -> None:
@@ -133,8 +133,8 @@ def test_limits_of_a_migration_end_with_it(at_head: URL, checkout: Path, done: J
 @pytest.mark.parametrize(
     ("moved", "expected"),
     [
-        (False, {"revision": None, "head": "0001", "at_head": False}),
-        (True, {"revision": "0001", "head": "0001", "at_head": True}),
+        (False, {"revision": None, "head": HEAD, "at_head": False}),
+        (True, {"revision": HEAD, "head": HEAD, "at_head": True}),
     ],
 )
 def test_current_names_the_revision_and_the_head(
@@ -152,8 +152,7 @@ def test_history_lists_the_revisions_and_needs_no_database(two: dict[str, str], 
     env = {"DB_ALEMBIC_INI": two["DB_ALEMBIC_INI"]}
     found = done("schema", "history", env=env)["revisions"]
     assert [(step["revision"], step["down_revision"]) for step in found] == [
-        ("0002", "0001"),
-        ("0001", None),
+        *zip([NEXT, *REVISIONS[::-1]], [*REVISIONS[::-1], None], strict=True)
     ]
 
 
@@ -183,11 +182,11 @@ def test_server_without_the_roles_is_refused(server: Server, database: URL, run:
 def test_text_says_what_was_done(database: URL, run: Run) -> None:
     env = configuration(database)
     for command, said in (
-        (("upgrade", "--dry-run"), "would upgrade base -> 0001 (0001)"),
-        (("upgrade",), "upgraded base -> 0001 (0001)"),
-        (("upgrade",), "at 0001; nothing to upgrade"),
-        (("current",), "0001 (head)"),
-        (("downgrade", "base"), "downgraded 0001 -> base (0001)"),
-        (("current",), "none (head is 0001)"),
+        (("upgrade", "--dry-run"), f"would upgrade base -> {HEAD} ({', '.join(REVISIONS)})"),
+        (("upgrade",), f"upgraded base -> {HEAD} ({', '.join(REVISIONS)})"),
+        (("upgrade",), f"at {HEAD}; nothing to upgrade"),
+        (("current",), f"{HEAD} (head)"),
+        (("downgrade", "base"), f"downgraded {HEAD} -> base ({', '.join(REVISIONS[::-1])})"),
+        (("current",), f"none (head is {HEAD})"),
     ):
         assert run("schema", *command, env=env) == (0, f"{said}\n", "")

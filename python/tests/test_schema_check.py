@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from conftest import OWNER, Ended, Server, configuration
-from fix_schema import catalog, execute
+from fix_schema import HEAD, catalog, execute
 from psycopg2 import sql
 from sqlalchemy import URL
 
@@ -76,12 +76,12 @@ def test_every_change_by_hand_is_a_difference_said_on_a_line(at_head: URL, run: 
 def test_database_that_is_not_at_head_is_a_difference(database: URL, run: Run) -> None:
     ended = run("schema", "check", env=configuration(database))
     assert (ended.code, ended.err) == (6, "")
-    assert ended.out.startswith("at revision none, head is 0001\n")
+    assert ended.out.startswith(f"at revision none, head is {HEAD}\n")
 
 
 def test_database_that_is_as_the_models_say_is_none(shared: URL, run: Run) -> None:
     ended = run("schema", "check", env=configuration(shared))
-    assert ended == (0, "at head (0001), and as the models say\n", "")
+    assert ended == (0, f"at head ({HEAD}), and as the models say\n", "")
 
 
 def test_what_is_not_the_projects_is_never_in_a_difference(
@@ -111,7 +111,7 @@ def test_revision_is_written_from_the_difference_alone(
     assert catalog(at_head) == before
 
     # What was written can be applied, and then nothing is left to write.
-    assert done("schema", "upgrade", env=env)["before"] == "0001"
+    assert done("schema", "upgrade", env=env)["before"] == HEAD
     assert done("schema", "check", env=env)["differences"] == []
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import psycopg2
 import pytest
 from conftest import Ended, Server, configuration
-from fix_schema import WRITING, add_revision, catalog, execute, version
+from fix_schema import HEAD, WRITING, add_revision, catalog, execute, version
 from sqlalchemy import URL
 
 from dhafnck_db.session import LOCK_KEY
@@ -63,8 +63,8 @@ def test_of_ten_upgrades_at_once_one_applies(configure: Configure, database: URL
     assert [(error, code) for _, error, code in ended] == [("", 0)] * 10
     moves = [json.loads(out) for out, _, _ in ended]
     assert sorted(move["changed"] for move in moves) == [False] * 9 + [True]
-    assert {move["after"] for move in moves} == {"0001"}
-    assert version(database) == "0001"
+    assert {move["after"] for move in moves} == {HEAD}
+    assert version(database) == HEAD
 
 
 def test_run_waits_for_another_and_then_goes_on(server: Server, database: URL, done: Json) -> None:
@@ -132,7 +132,7 @@ def test_alter_behind_a_lock_gives_up_and_leaves_the_catalog_as_it_was(
         assert time.monotonic() - started < 3
     assert (ended.code, ended.err.split(":")[0]) == (5, "error[migration-failed]")
     assert "cause: canceling statement due to lock timeout" in ended.err
-    assert (catalog(at_head), version(at_head)) == (before, "0001")
+    assert (catalog(at_head), version(at_head)) == (before, HEAD)
     assert execute(at_head, "SELECT * FROM projects LIMIT 0") == []
 
 

@@ -1,4 +1,4 @@
-"""The tables that this project keeps for itself: the target's identity and the legacy imports.
+"""The tables that this project keeps for itself: identity, audit trail and legacy imports.
 
 They never share a metadata with the models: an application may bring others while these stay.
 """
@@ -11,6 +11,7 @@ from sqlalchemy import (
     DateTime,
     ForeignKey,
     Identity,
+    Index,
     Integer,
     MetaData,
     Table,
@@ -44,6 +45,28 @@ identity = Table(
     CheckConstraint("environment IN ('dev', 'test', 'prod')", name="ck_identity_environment"),
     schema=PROJECT_SCHEMA,
     comment="Which database this is; one row, held against the environment before every write",
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Column("session_role", Text, nullable=False, comment="who logged in"),
+    Column("role", Text, nullable=False, comment="as whom: SET ROLE, if it was called"),
+    Column("subject", Text, comment="whose token it was, where there was one"),
+    Column("schema", Text, nullable=False),
+    Column("table", Text, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("key", JSONB, comment="the primary key, before the change"),
+    Column("old", JSONB, comment="of UPDATE only what changed, of DELETE the row"),
+    Column("new", JSONB, comment="of UPDATE only what changed, of INSERT the row"),
+    CheckConstraint(
+        "operation IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')", name="ck_audit_operation"
+    ),
+    Index("ix_audit_at", "at", postgresql_using="brin"),
+    schema=PROJECT_SCHEMA,
+    comment="Who changed what in the tables that are audited; written by their triggers alone",
 )
 
 imports = Table(

@@ -270,6 +270,28 @@ def _latency(connection: Connection, target: Target) -> Finding:
     return Finding("ok", f"{statistics.median(taken):.1f} ms (median of 5)")
 
 
+def _audit_log(connection: Connection, target: Target) -> Finding:
+    # Not current_setting: it also shows what somebody set for a library that is not loaded.
+    settings = table("pg_settings", column("name"), column("setting"))
+    names = settings.c.name.in_(("pgaudit.log", "log_statement"))
+    rows = connection.execute(select(settings.c.name, settings.c.setting).where(names))
+    found = {str(row.name): str(row.setting) for row in rows}
+    return judged_audit_log(found, target.environment)
+
+
+def judged_audit_log(settings: dict[str, str], environment: str) -> Finding:
+    """Judge by a session's settings whether the server's log tells of DDL and of role changes."""
+    statements, pgaudit = settings["log_statement"], settings.get("pgaudit.log", "none")
+    classes = {name.strip().lower() for name in pgaudit.split(",")}
+    if statements != "none":  # each of its other values has both
+        return Finding("ok", f"log_statement {statements}")
+    if classes & {"ddl", "all"}:
+        roles = "" if classes & {"role", "all"} else ", which leaves role changes out"
+        return Finding("ok", f"pgaudit {pgaudit}{roles}")
+    off = "the server's log tells of neither DDL nor role changes"
+    return Finding("warning" if environment == "prod" else "ok", off)
+
+
 def _legacy(connection: Connection, target: Target) -> Finding:
     imports = bookkeeping.imports
     if not inspect(connection).has_table(imports.name, schema=imports.schema):
@@ -287,6 +309,7 @@ CHECKS: dict[str, Callable[[Connection, Target], Finding]] = {
     "extensions": _extensions,
     "settings": _settings,
     "read-write": _read_write,
+    "audit log": _audit_log,
     "pool": _pool,
     "latency": _latency,
     "legacy": _legacy,

@@ -33,17 +33,27 @@ def secure(
         )
         on_sequence.append("GRANT USAGE ON SEQUENCE %(fullname)s TO service_role")
     return [
-        *(_statement(rule, table, schema) for table in tables for rule in on_table),
-        *(_statement(rule, sequence, schema) for sequence in sequences for rule in on_sequence),
+        *(statement(rule, table, schema) for table in tables for rule in on_table),
+        *(statement(rule, sequence, schema) for sequence in sequences for rule in on_sequence),
     ]
 
 
 def secure_schema(name: str) -> DDL:
     """Return the statement that closes a schema to everyone but its owner."""
-    return _statement(f"REVOKE ALL ON SCHEMA %(fullname)s FROM {ROLES}", name)
+    return statement(f"REVOKE ALL ON SCHEMA %(fullname)s FROM {ROLES}", name)
 
 
-def _statement(rule: str, name: str, schema: str | None = None) -> DDL:
+def secure_function(signature: str) -> str:
+    """Return the statement that keeps everyone but its owner from calling a function.
+
+    Args:
+        signature: its name, quoted where it has to be, and the types of its arguments.
+    """
+    return f"REVOKE ALL ON FUNCTION {signature} FROM {ROLES}"
+
+
+def statement(rule: str, name: str, schema: str | None = None) -> DDL:
+    """Return a statement about one object, whose quoted name stands for %(fullname)s in `rule`."""
     # The table is never made: through it SQLAlchemy quotes a name where it has to be.
-    statement = DDL(rule)  # type: ignore[no-untyped-call]  # SQLAlchemy leaves this one untyped
-    return statement.against(Table(name, MetaData(), schema=schema))
+    ddl = DDL(rule)  # type: ignore[no-untyped-call]  # SQLAlchemy leaves this one untyped
+    return ddl.against(Table(name, MetaData(), schema=schema))

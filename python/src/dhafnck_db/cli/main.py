@@ -21,7 +21,7 @@ BY_SIGNAL = 128  # what a shell adds to the number of the signal that ended a co
 class LazyGroup(click.Group):
     """A group that imports the module of a command when the command is looked at."""
 
-    modules = ("backup", "health", "psql", "schema", "sqlite", "target")
+    modules = ("audit", "backup", "health", "psql", "realtime", "schema", "sqlite", "target")
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.modules)

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from dhafnck_db.models.base import Base, EmptyText, Id, JsonList, JsonObject, Now
+from dhafnck_db.models.base import Base, EmptyText, Id, JsonList, JsonObject, Now, Owner
 
 
 class Agent(Base):
@@ -31,4 +31,4 @@ class Agent(Base):
     created_at: Mapped[Now]
     updated_at: Mapped[Now]
     metadata_: Mapped[JsonObject] = mapped_column("metadata")
-    user_id: Mapped[str]
+    user_id: Mapped[Owner]

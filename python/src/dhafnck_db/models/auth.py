@@ -10,6 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dhafnck_db.models.base import (
+    SECRET,
     Base,
     Id,
     JsonList,
@@ -17,6 +18,7 @@ from dhafnck_db.models.base import (
     LongText,
     No,
     Now,
+    Owner,
     Yes,
     Zero,
 )
@@ -39,7 +41,7 @@ class User(Base):
     id: Mapped[Id]
     email: Mapped[str] = mapped_column(String(254), unique=True)
     username: Mapped[str] = mapped_column(String(150), unique=True)
-    password_hash: Mapped[str] = mapped_column(String(255))
+    password_hash: Mapped[str] = mapped_column(String(255), info=SECRET)
     full_name: Mapped[str | None] = mapped_column(String(255))
     status: Mapped[str] = mapped_column(String(50), server_default="PENDING_VERIFICATION")
     roles: Mapped[JsonList]
@@ -49,9 +51,9 @@ class User(Base):
     failed_login_attempts: Mapped[Zero]
     locked_until: Mapped[datetime | None]
     password_changed_at: Mapped[datetime | None]
-    password_reset_token: Mapped[str | None] = mapped_column(String(255), unique=True)
+    password_reset_token: Mapped[str | None] = mapped_column(String(255), unique=True, info=SECRET)
     password_reset_expires: Mapped[datetime | None]
-    refresh_token_family: Mapped[str | None] = mapped_column(String(255))
+    refresh_token_family: Mapped[str | None] = mapped_column(String(255), info=SECRET)
     refresh_token_version: Mapped[Zero]
     created_at: Mapped[Now]
     updated_at: Mapped[Now]
@@ -74,8 +76,8 @@ class UserSession(Base):
 
     id: Mapped[Id]
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    session_token: Mapped[str] = mapped_column(String(255), unique=True)
-    refresh_token: Mapped[str | None] = mapped_column(String(255), unique=True)
+    session_token: Mapped[str] = mapped_column(String(255), unique=True, info=SECRET)
+    refresh_token: Mapped[str | None] = mapped_column(String(255), unique=True, info=SECRET)
     ip_address: Mapped[str | None] = mapped_column(String(45))
     user_agent: Mapped[LongText | None]
     device_info: Mapped[JsonObject]
@@ -92,9 +94,9 @@ class ApiToken(Base):
     __tablename__ = "api_tokens"
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    user_id: Mapped[str]
+    user_id: Mapped[Owner]
     name: Mapped[str]
-    token_hash: Mapped[str]
+    token_hash: Mapped[str] = mapped_column(info=SECRET)
     scopes: Mapped[JsonList]
     created_at: Mapped[Now]
     expires_at: Mapped[datetime]

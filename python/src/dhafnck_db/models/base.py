@@ -34,6 +34,10 @@ GeneratedId = Annotated[
     UUID, mapped_column(primary_key=True, server_default=func.gen_random_uuid())
 ]
 Now = Annotated[datetime, mapped_column(server_default=func.now())]
+# The subject of the user's token; indexed, since row level security filters by it.
+Owner = Annotated[str, mapped_column(index=True)]
+# What lets somebody in, or is the hash of it: never shown to a user, never kept in the audit trail.
+SECRET: Any = {"secret": True}
 LongText = Annotated[str, mapped_column(Text)]
 EmptyText = Annotated[str, mapped_column(Text, server_default="")]
 Zero = Annotated[int, mapped_column(server_default=text("0"))]

@@ -19,6 +19,7 @@ from dhafnck_db.models.base import (
     No,
     Now,
     One,
+    Owner,
     Zero,
 )
 
@@ -39,7 +40,7 @@ class GlobalContext(Base):
     delegation_rules: Mapped[JsonObject]
     nested_structure: Mapped[JsonObject]
     unified_context_data: Mapped[JsonObject | None]
-    user_id: Mapped[str]
+    user_id: Mapped[Owner]
     created_at: Mapped[Now]
     updated_at: Mapped[Now]
     version: Mapped[One]
@@ -63,7 +64,7 @@ class ProjectContext(Base):
     technical_specifications: Mapped[JsonObject | None]
     global_overrides: Mapped[JsonObject | None]
     delegation_rules: Mapped[JsonObject | None]
-    user_id: Mapped[str]
+    user_id: Mapped[Owner]
     created_at: Mapped[Now | None]
     updated_at: Mapped[Now | None]
     version: Mapped[One | None]
@@ -88,7 +89,7 @@ class BranchContext(Base):
     local_overrides: Mapped[JsonObject | None]
     delegation_rules: Mapped[JsonObject | None]
     inheritance_disabled: Mapped[No | None]
-    user_id: Mapped[str]
+    user_id: Mapped[Owner]
     created_at: Mapped[Now | None]
     updated_at: Mapped[Now | None]
     version: Mapped[One | None]
@@ -116,7 +117,7 @@ class TaskContext(Base):
     delegation_triggers: Mapped[JsonObject | None]
     inheritance_disabled: Mapped[No | None]
     force_local_only: Mapped[No | None]
-    user_id: Mapped[str]
+    user_id: Mapped[Owner]
     created_at: Mapped[Now | None]
     updated_at: Mapped[Now | None]
     version: Mapped[One | None]
@@ -161,7 +162,7 @@ class ContextDelegation(Base):
     processed_by: Mapped[str | None]
     rejected_reason: Mapped[str | None]
     error_message: Mapped[str | None]
-    user_id: Mapped[str]
+    user_id: Mapped[Owner]
     created_at: Mapped[Now]
     processed_at: Mapped[datetime | None]
 
@@ -197,4 +198,4 @@ class ContextInheritanceCache(Base):
     cache_size_bytes: Mapped[int]
     invalidated: Mapped[No]
     invalidation_reason: Mapped[str | None]
-    user_id: Mapped[str]
+    user_id: Mapped[Owner]

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from dhafnck_db.models.base import Base, EmptyText, Id, JsonObject, Now, Zero
+from dhafnck_db.models.base import Base, EmptyText, Id, JsonObject, Now, Owner, Zero
 
 
 class Project(Base):
@@ -22,7 +22,7 @@ class Project(Base):
     description: Mapped[EmptyText]
     created_at: Mapped[Now]
     updated_at: Mapped[Now]
-    user_id: Mapped[str]
+    user_id: Mapped[Owner]
     status: Mapped[str] = mapped_column(server_default="active")
     metadata_: Mapped[JsonObject] = mapped_column("metadata")
 
@@ -46,4 +46,4 @@ class ProjectGitBranch(Base):
     metadata_: Mapped[JsonObject] = mapped_column("metadata")
     task_count: Mapped[Zero]
     completed_task_count: Mapped[Zero]
-    user_id: Mapped[str]
+    user_id: Mapped[Owner]

@@ -17,6 +17,7 @@ from dhafnck_db.models.base import (
     JsonObject,
     LongText,
     Now,
+    Owner,
     Zero,
 )
 from dhafnck_db.states import ProgressState
@@ -68,7 +69,7 @@ class Task(AiFields, Base):
     context_id: Mapped[UUID | None]
     progress_percentage: Mapped[Zero]
     progress_state: Mapped[ProgressState] = mapped_column(PROGRESS_STATE, server_default="INITIAL")
-    user_id: Mapped[str]
+    user_id: Mapped[Owner]
 
 
 class Subtask(AiFields, Base):
@@ -95,7 +96,7 @@ class Subtask(AiFields, Base):
     completion_summary: Mapped[EmptyText]
     impact_on_parent: Mapped[EmptyText]
     insights_found: Mapped[JsonList]
-    user_id: Mapped[str]
+    user_id: Mapped[Owner]
     created_at: Mapped[Now]
     updated_at: Mapped[Now]
     completed_at: Mapped[datetime | None]
@@ -116,7 +117,7 @@ class TaskAssignee(Base):
     assignee_id: Mapped[str]
     agent_id: Mapped[UUID | None]
     role: Mapped[str] = mapped_column(server_default="contributor")
-    user_id: Mapped[str]
+    user_id: Mapped[Owner]
     assigned_at: Mapped[Now]
 
 
@@ -133,7 +134,7 @@ class TaskDependency(Base):
     task_id: Mapped[UUID] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"))
     depends_on_task_id: Mapped[UUID] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"))
     dependency_type: Mapped[str] = mapped_column(server_default="blocks")
-    user_id: Mapped[str]
+    user_id: Mapped[Owner]
     created_at: Mapped[Now]
 
 
@@ -146,7 +147,7 @@ class Label(Base):
     name: Mapped[str] = mapped_column(unique=True)
     color: Mapped[str] = mapped_column(server_default="#0066cc")
     description: Mapped[EmptyText]
-    user_id: Mapped[str]
+    user_id: Mapped[Owner]
     created_at: Mapped[Now]
 
 
@@ -165,5 +166,5 @@ class TaskLabel(Base):
     label_id: Mapped[str] = mapped_column(
         ForeignKey("labels.id", ondelete="CASCADE"), primary_key=True
     )
-    user_id: Mapped[str]
+    user_id: Mapped[Owner]
     applied_at: Mapped[Now]

@@ -14,6 +14,7 @@ from dhafnck_db.models.base import (
     JsonObject,
     JsonValue,
     Now,
+    Owner,
     Zero,
 )
 
@@ -37,7 +38,7 @@ class Template(Base):
     category: Mapped[str] = mapped_column(server_default="general")
     tags: Mapped[JsonList]
     usage_count: Mapped[Zero]
-    user_id: Mapped[str | None]
+    user_id: Mapped[Owner | None]
     created_at: Mapped[Now]
     updated_at: Mapped[Now]
     created_by: Mapped[str]
