@@ -27,7 +27,7 @@ from sqlalchemy import URL, Engine, create_engine
 
 from dhafnck_db.cli.main import main
 
-pytest_plugins = ["fix_schema"]
+pytest_plugins = ["fix_schema", "fix_prod"]
 
 ROOT = Path(__file__).resolve().parents[2]
 ACCESS = ROOT / "roles" / "postgres_access"
@@ -124,7 +124,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _as_server_user(command: list[str]) -> list[str]:
+def as_server_user(command: list[str]) -> list[str]:
     # PostgreSQL refuses to run as root.
     if os.getuid() != 0:
         return command
@@ -148,7 +148,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
         shutil.chown(data, "postgres", "postgres")
         shutil.chown(password_file, "postgres", "postgres")
     subprocess.run(
-        _as_server_user(
+        as_server_user(
             [
                 f"{programs}/initdb", "--pgdata", str(data), "--username", SUPERUSER,
                 "--pwfile", str(password_file), "--auth", "scram-sha-256",
@@ -168,7 +168,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
         )
     log = (home / "stderr").open("wb")
     process = subprocess.Popen(
-        _as_server_user([f"{programs}/postgres", "-D", str(data)]), stdout=log, stderr=log
+        as_server_user([f"{programs}/postgres", "-D", str(data)]), stdout=log, stderr=log
     )
     running = Server(programs, port, data)
     try:

@@ -1,5 +1,7 @@
 """A dump is complete and private or not there, and a client that is too old makes none."""
 
+import hashlib
+import json
 import shutil
 import stat
 import subprocess
@@ -54,7 +56,10 @@ def test_dump_is_private_complete_and_can_be_restored(
     size = file.stat().st_size
     assert ended == (0, f'{{"changed": true, "path": "db.dump", "bytes": {size}}}\n', "")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert list(tmp_path.iterdir()) == [file]
+    record = tmp_path / "db.dump.json"
+    assert stat.S_IMODE(record.stat().st_mode) == 0o600
+    assert json.loads(record.read_text())["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert sorted(tmp_path.iterdir()) == [file, record]
     settings = target_of(at_head).settings
     pg_restore = clients.program("pg_restore", settings)
     listed = subprocess.run([pg_restore, "--list", file], capture_output=True, text=True)
@@ -74,14 +79,14 @@ def test_dump_is_private_complete_and_can_be_restored(
     assert execute(at_head, "SELECT count(*), sum(number) FROM counted") == [(1000, 500500)]
 
 
-@pytest.mark.parametrize("there", ["db.dump", "db.dump.partial"])
+@pytest.mark.parametrize("there", ["db.dump", "db.dump.json", "db.dump.partial"])
 def test_file_that_is_there_is_kept(shared: URL, tmp_path: Path, run: Run, there: str) -> None:
     (tmp_path / there).write_text("of another run")
     ended = run(*DUMP, env=configuration(shared))
     if ended.code == 5:  # what is there comes first only if it is the file itself
         assert (there, "client-too-old" in ended.err) == ("db.dump.partial", True)
     else:
-        code = "file-exists" if there == "db.dump" else "file-unwritable"
+        code = "file-unwritable" if there == "db.dump.partial" else "file-exists"
         assert (ended.code, ended.out) == (2, "")
         assert ended.err.startswith(f"error[{code}]: ")
     assert [path.name for path in tmp_path.iterdir()] == [there]

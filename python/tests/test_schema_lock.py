@@ -126,7 +126,7 @@ def test_alter_behind_a_lock_gives_up_and_leaves_the_catalog_as_it_was(
         cursor.execute("BEGIN")
         cursor.execute("SELECT FROM projects")
         started = time.monotonic()
-        limits = {"DB_LOCK_TIMEOUT": "300ms", "DB_STATEMENT_TIMEOUT": "5s"}
+        limits = {"DB_LOCK_TIMEOUT": "300ms", "DB_STATEMENT_TIMEOUT": "5s", "DB_LOCK_RETRIES": "0"}
         env = configuration(at_head, DB_ALEMBIC_INI=ini, **limits)
         ended = run("schema", "upgrade", env=env)
         assert time.monotonic() - started < 3

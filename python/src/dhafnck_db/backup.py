@@ -7,26 +7,37 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Collection
 from pathlib import Path
 
 from sqlalchemy import Connection, func, select
 
-from dhafnck_db import clients
+from dhafnck_db import backup_record, clients
 from dhafnck_db.errors import TargetError, UsageError
 from dhafnck_db.target import Target
 
 
-def dump(connection: Connection, target: Target, path: Path) -> int:
+def dump(
+    connection: Connection, target: Target, path: Path, *, schema_of: Collection[str] = ()
+) -> int:
     """Dump the target's database into a new file (mode 0600) and return its size in bytes.
 
     Written under a temporary name, synced and renamed, so that a file of that name is complete.
+    Then a record is put beside it; see `backup_record.Record`.
+
+    Args:
+        connection: to the target.
+        target: what to dump.
+        path: the new file.
+        schema_of: dump these schemas alone, and no rows.
 
     Raises:
         UsageError: the file exists or cannot be created.
         TargetError: no pg_dump, one older than the server, or it failed; no file is left.
     """
-    if path.exists():
-        raise UsageError("file-exists", f"{path} exists", help="name a new file")
+    for taken in (path, backup_record.place(path)):
+        if taken.exists():
+            raise UsageError("file-exists", f"{taken} exists", help="name a new file")
     program = clients.program("pg_dump", target.settings)
     server = (
         int(str(connection.scalar(select(func.current_setting("server_version_num"))))) // 10000
@@ -38,6 +49,10 @@ def dump(connection: Connection, target: Target, path: Path) -> int:
             f"{program} is older than the server (PostgreSQL {server})",
             help=f"install postgresql-client-{server}, or name its directory in DB_CLIENT_BIN",
         )
+    record = backup_record.describe(connection, "schema" if schema_of else "full")
+    options = [f"--schema={_exactly(schema)}" for schema in sorted(schema_of)]
+    if options:
+        options.append("--schema-only")
     partial = path.with_name(path.name + ".partial")
     try:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -51,7 +66,7 @@ def dump(connection: Connection, target: Target, path: Path) -> int:
     try:
         with os.fdopen(descriptor, "wb") as file:
             ended = subprocess.run(  # noqa: S603  # our own choice of program; nothing of a user's
-                [program, "--format=custom", "--no-password"],
+                [program, "--format=custom", "--no-password", *options],
                 stdout=file,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -69,4 +84,10 @@ def dump(connection: Connection, target: Target, path: Path) -> int:
         partial.rename(path)
     finally:
         partial.unlink(missing_ok=True)
+    backup_record.write(record, path)
     return path.stat().st_size
+
+
+def _exactly(name: str) -> str:
+    """Return a name as pg_dump's pattern for it alone."""
+    return '"' + name.replace('"', '""') + '"'

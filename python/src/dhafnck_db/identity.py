@@ -5,6 +5,7 @@ The row is written once, when a database gets its first schema; nothing here cha
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +15,9 @@ from sqlalchemy.dialects.postgresql import insert
 from dhafnck_db.bookkeeping import identity as identity_table
 from dhafnck_db.errors import GuardError
 from dhafnck_db.target import Target
+
+PROJECT_HOST = re.compile(r"db\.([a-z0-9]+)\.supabase\.com?", re.IGNORECASE)
+POOLER_USER = re.compile(r"postgres\.([a-z0-9]+)")
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,19 @@ def read(connection: Connection) -> Identity | None:
 def require(connection: Connection, target: Target) -> Identity | None:
     """Refuse a database that says it is another environment, or another project, than the target.
 
-    Read-only. Returns the identity, or None where the database has none yet.
+    Read-only. Returns the identity, or None where the database has none yet. A URL that names
+    another project than SUPABASE_URL is refused even there.
 
     Raises:
-        GuardError: the identity contradicts the target.
+        GuardError: the identity or the URL contradicts the target.
     """
+    named = _project_in_url(target)
+    if target.reference is not None and named is not None and named != target.reference:
+        raise GuardError(
+            "wrong-project",
+            f"{target.admin} is of project {named}, not {target.reference}",
+            help="check SUPABASE_URL and DATABASE_URL; nothing was changed",
+        )
     found = read(connection)
     if found is None:
         return None
@@ -72,6 +84,13 @@ def stamp(connection: Connection, target: Target) -> None:
     reference = target.reference or system_identifier(connection)
     row = insert(identity_table).values(environment=target.environment, reference=reference)
     connection.execute(row.on_conflict_do_nothing())
+
+
+def _project_in_url(target: Target) -> str | None:
+    """Return the project that the vendor's host or pooler user names."""
+    url = target.admin.url
+    found = PROJECT_HOST.fullmatch(url.host or "") or POOLER_USER.fullmatch(url.username or "")
+    return found[1] if found else None
 
 
 def system_identifier(connection: Connection) -> str:

@@ -47,6 +47,12 @@ def load(reference: str) -> list[MetaData]:
     return [found, bookkeeping.metadata]
 
 
+def own_schemas(reference: str, connection: Connection) -> set[str]:
+    """Return the names of the schemas that hold the models and the project's own tables."""
+    default = connection.dialect.default_schema_name or "public"
+    return {table.schema or default for part in load(reference) for table in part.tables.values()}
+
+
 def comparison(reference: str, connection: Connection | None = None) -> dict[str, Any]:
     """Return the options under which Alembic compares the models with a database.
 

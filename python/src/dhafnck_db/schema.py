@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -20,7 +20,6 @@ from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import RangeNotAncestorError, RevisionError
 from alembic.util import CommandError, to_tuple
 from sqlalchemy import Connection, Table
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import SchemaItem
 
 from dhafnck_db import metadata
@@ -28,6 +27,8 @@ from dhafnck_db.errors import ConfigurationError, TargetError, UsageError
 from dhafnck_db.revision import current, require
 from dhafnck_db.settings import Settings
 from dhafnck_db.target import Target
+
+Verb = Literal["upgrade", "downgrade"]
 
 
 @dataclass(frozen=True)
@@ -42,29 +43,52 @@ class Move:
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
+    def facts(self, verb: Verb) -> dict[str, str]:
+        """Return what the guard's card says of it."""
+        label = "pending" if verb == "upgrade" else "undoes"
+        return {label: ", ".join(self.revisions) or "none"}
+
+
+def plan(
+    connection: Connection, target: Target, verb: Verb, revision: str, config: Config | None = None
+) -> Move:
+    """Return what an upgrade or a downgrade to `revision` would do. Read-only.
+
+    Args:
+        connection: to the target.
+        target: the database concerned.
+        verb: which of the two.
+        revision: where to, in Alembic's words; "head" and "base" are the ends.
+        config: Alembic's configuration, if not that of `alembic_config`.
+
+    Raises:
+        TargetError: the database is at a revision that this code does not know.
+        UsageError: no such revision.
+    """
+    script = ScriptDirectory.from_config(config or alembic_config(target.settings))
+    before = current(connection)
+    _require_known(script, before, target)
+    with _explained(target):
+        if verb == "upgrade":
+            found = script.iterate_revisions(revision, before or (), implicit_base=True)
+            steps = list(found)[::-1]
+        else:
+            steps = list(script.iterate_revisions(before, revision, select_for_downgrade=True))
+    if not steps:
+        return Move(False, before, before, [])
+    after = steps[-1].revision if verb == "upgrade" else _below(steps[-1])
+    return Move(True, before, after, [step.revision for step in steps])
+
 
 def upgrade(
     connection: Connection, target: Target, revision: str = "head", *, dry_run: bool = False
 ) -> Move:
     """Apply the pending revisions up to `revision`, in one transaction.
 
-    A database that gets its first schema also gets its identity.
-
-    Raises:
-        TargetError: the database is at a revision that this code does not know, or SQL failed.
-        UsageError: no such revision.
+    A database that gets its first schema also gets its identity. Raises what `plan` and
+    `migration.run` raise.
     """
-    config = alembic_config(target.settings)
-    script = ScriptDirectory.from_config(config)
-    before = current(connection)
-    _require_known(script, before, target)
-    with _explained(target):
-        steps = list(script.iterate_revisions(revision, before or (), implicit_base=True))
-    pending = [step.revision for step in reversed(steps)]
-    if pending and not dry_run:
-        _run(command.upgrade, connection, target, config, revision)
-    after = pending[-1] if pending else before
-    return Move(bool(pending), before, after, pending)
+    return _move(connection, target, "upgrade", revision, dry_run)
 
 
 def downgrade(
@@ -72,20 +96,9 @@ def downgrade(
 ) -> Move:
     """Undo revisions down to `revision` ("base" for all), in one transaction.
 
-    Raises:
-        TargetError: the database is at an unknown revision, or SQL failed.
-        UsageError: no such revision.
+    Raises what `plan` and `migration.run` raise.
     """
-    config = alembic_config(target.settings)
-    script = ScriptDirectory.from_config(config)
-    before = current(connection)
-    _require_known(script, before, target)
-    with _explained(target):
-        steps = list(script.iterate_revisions(before, revision, select_for_downgrade=True))
-    undone = [step.revision for step in steps]
-    if undone and not dry_run:
-        _run(command.downgrade, connection, target, config, revision)
-    return Move(bool(undone), before, _below(steps[-1]) if undone else before, undone)
+    return _move(connection, target, "downgrade", revision, dry_run)
 
 
 def head(settings: Settings) -> str | None:
@@ -142,11 +155,20 @@ def alembic_config(settings: Settings) -> Config:
     return Config(path, cmd_opts=Namespace(quiet=True))
 
 
+def _move(connection: Connection, target: Target, verb: Verb, revision: str, dry_run: bool) -> Move:
+    config = alembic_config(target.settings)
+    move = plan(connection, target, verb, revision, config)
+    if move.changed and not dry_run:
+        action = command.upgrade if verb == "upgrade" else command.downgrade
+        _run(action, connection, target, config, revision)
+    return move
+
+
 def _run(
     action: Any, connection: Connection, target: Target, config: Config, *args: Any, **options: Any
 ) -> Any:
     """Run an Alembic command over the given connection; alembic/env.py takes it from there."""
-    config.attributes.update(connection=connection, target=target)
+    config.attributes.update(connection=connection, target=target, command=action.__name__)
     with _explained(target):
         return action(config, *args, **options)
 
@@ -163,7 +185,7 @@ def _require_known(script: ScriptDirectory, before: str | None, target: Target) 
 
 @contextmanager
 def _explained(target: Target) -> Iterator[None]:
-    """Turn Alembic's and the server's errors into the project's."""
+    """Turn Alembic's errors into the project's."""
     try:
         yield
     except (CommandError, RevisionError) as failure:
@@ -172,13 +194,6 @@ def _explained(target: Target) -> Iterator[None]:
             said = f"{target.admin} is not above the revision asked for"
         raise UsageError(
             "alembic", said, help="`dhafnck-db schema history` lists the revisions"
-        ) from None
-    except DBAPIError as failure:
-        raise TargetError(
-            "migration-failed",
-            f"{target.admin} refused a statement; the migration was rolled back",
-            cause=str(failure.orig).strip().splitlines()[0],
-            help="nothing was changed: mend the revision, or remove what stands in its way",
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""The one session of a run that writes: identified, under one lock, with bounded waits.
+"""The one session of a run that writes: identified, guarded, under one lock, with bounded waits.
 
 It never writes itself, and never decides what is run in it.
 """
@@ -11,8 +11,10 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, func, select, text
 
-from dhafnck_db import identity
+from dhafnck_db import guard, identity
 from dhafnck_db.errors import TargetError
+from dhafnck_db.guard import UNNAMED, Work
+from dhafnck_db.pooler import require_lasting_session
 from dhafnck_db.target import Target, connect_admin
 
 LOCK_KEY = int.from_bytes(b"dhafnck1")  # one lock for everything that writes to a database
@@ -21,18 +23,23 @@ REQUIRED_ROLES = ("anon", "authenticated", "service_role")
 
 
 @contextmanager
-def open_session(target: Target, *, statement_timeout: str | None = None) -> Iterator[Connection]:
+def open_session(
+    target: Target, work: Work = UNNAMED, *, statement_timeout: str | None = None
+) -> Iterator[Connection]:
     """Open the one connection of a run that writes: identified, locked, with bounded waits.
 
     Args:
         target: where to; its settings bound the waits.
+        work: what is going to be done, for the guard of production.
         statement_timeout: the longest statement, instead of DB_STATEMENT_TIMEOUT; "0" is endless.
 
-    The lock belongs to the session, so a killed run frees it within a second. Raises what
-    `target.connect_admin` and `identity.require` raise, and TargetError when the lock is not had
-    in time or a role that row level security speaks about is missing.
+    The lock belongs to the session, so a killed run frees it within a second; where a session does
+    not last, nothing is begun. Raises what `target.connect_admin`,
+    `pooler.require_lasting_session`, `identity.require` and `guard.require` raise, and TargetError
+    when the lock is not had in time or a role that row level security speaks about is missing.
     """
     with connect_admin(target) as connection:
+        require_lasting_session(connection, target)
         _lock(connection, target)
         identity.require(connection, target)
         _require_roles(connection, target)
@@ -44,6 +51,7 @@ def open_session(target: Target, *, statement_timeout: str | None = None) -> Ite
         ):
             connection.execute(select(func.set_config(name, value, False)))
         connection.commit()
+        guard.require(connection, target, work)
         yield connection
 
 

@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     db_statement_timeout: str = Field(
         "15min", pattern=r"^\d+(ms|s|min|h)?$", description="longest statement of a migration"
     )
+    db_lock_retries: int = Field(
+        3, ge=0, description="times that a migration is run again after a lock timeout"
+    )
     db_metadata: str = Field(
         "dhafnck_db.models:Base.metadata",
         pattern=r"^[\w.]+:[\w.]+$",
@@ -62,6 +65,12 @@ class Settings(BaseSettings):
     )
     db_alembic_ini: Path | None = Field(None, description="alembic.ini, if not the checkout's own")
     db_client_bin: Path | None = Field(None, description="directory of psql and pg_dump")
+    db_backup_dir: Path = Field(Path(".local/backups"), description="folder of the dumps")
+    db_backup_max_age: str = Field(
+        "24h",
+        pattern=r"^\d+(min|h|d)$",
+        description="oldest backup that a destructive command on production takes",
+    )
     db_env_file: Path | None = Field(None, description="the env file, if not .env.dev or .env.prod")
     supabase_url: str | None = Field(None, description="`https://<ref>.supabase.co`")
     supabase_anon_key: SecretStr | None = Field(None, description="the project's public API key")
@@ -73,6 +82,9 @@ class Settings(BaseSettings):
         description="host of the project's pooler, as its settings show it",
     )
     supabase_access_token: SecretStr | None = Field(None, description="token of the Management API")
+    supabase_confirm: str | None = Field(
+        None, description="consent to one run that writes to production: the project's ref"
+    )
 
 
 def load_settings(*, connecting: bool = True) -> Settings:
@@ -92,6 +104,12 @@ def load_settings(*, connecting: bool = True) -> Settings:
             "environment-contradicts-file",
             f"DATABASE_TYPE in the environment is not the one in {path}",
             help="unset DATABASE_TYPE, or name the right file in DB_ENV_FILE",
+        )
+    if in_file.get("SUPABASE_CONFIRM"):
+        raise ConfigurationError(
+            "consent-in-file",
+            f"SUPABASE_CONFIRM stands in {path}, where it would consent to every run",
+            help="remove the line; set the variable for the one run that it is for",
         )
     # Given as arguments, which win: pydantic's own reading of a file would expand ${…} in values.
     given: dict[str, Any] = {

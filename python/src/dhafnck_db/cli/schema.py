@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dhafnck_db.cli.consent import confirm_option
 from dhafnck_db.cli.output import emit, format_option, table
 
 if TYPE_CHECKING:
-    from dhafnck_db.schema import Move
+    from sqlalchemy import Connection
+
+    from dhafnck_db.guard import Work
+    from dhafnck_db.schema import Move, Verb
+    from dhafnck_db.target import Target
 
 DIFFERENT = 6
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
@@ -23,8 +28,9 @@ def command() -> None:
 @command.command(short_help="Apply the pending revisions.")
 @click.argument("revision", default="head")
 @dry_run_option
+@confirm_option
 @format_option
-def upgrade(revision: str, dry_run: bool, format_: str) -> None:
+def upgrade(revision: str, dry_run: bool, confirm: str | None, format_: str) -> None:
     """Apply the pending revisions up to REVISION (head by default), in one transaction.
 
     Runs under a lock: of several upgrades started at once, one applies and the others wait.
@@ -34,7 +40,8 @@ def upgrade(revision: str, dry_run: bool, format_: str) -> None:
     from dhafnck_db.target import current_target
 
     target = current_target()
-    with open_session(target) as connection:
+    work = _work(target, "upgrade", revision, dry_run=dry_run, confirm=confirm)
+    with open_session(target, work) as connection:
         move = schema.upgrade(connection, target, revision, dry_run=dry_run)
     emit(move.to_dict(), format_, lambda: _show_move(move, "upgrade", dry_run))
 
@@ -42,8 +49,9 @@ def upgrade(revision: str, dry_run: bool, format_: str) -> None:
 @command.command(short_help="Undo revisions.")
 @click.argument("revision")
 @dry_run_option
+@confirm_option
 @format_option
-def downgrade(revision: str, dry_run: bool, format_: str) -> None:
+def downgrade(revision: str, dry_run: bool, confirm: str | None, format_: str) -> None:
     """Undo revisions down to REVISION ("base" for all), in one transaction.
 
     Dropped tables and columns lose their data.
@@ -53,7 +61,8 @@ def downgrade(revision: str, dry_run: bool, format_: str) -> None:
     from dhafnck_db.target import current_target
 
     target = current_target()
-    with open_session(target) as connection:
+    work = _work(target, "downgrade", revision, dry_run=dry_run, confirm=confirm)
+    with open_session(target, work) as connection:
         move = schema.downgrade(connection, target, revision, dry_run=dry_run)
     emit(move.to_dict(), format_, lambda: _show_move(move, "downgrade", dry_run))
 
@@ -117,11 +126,12 @@ def check(context: click.Context, format_: str) -> None:
 def revision(message: str, autogenerate: bool, format_: str) -> None:
     """Write a new revision file. Changes no database."""
     from dhafnck_db import schema
+    from dhafnck_db.guard import Work
     from dhafnck_db.session import open_session
     from dhafnck_db.target import current_target
 
     target = current_target()
-    with open_session(target) as connection:
+    with open_session(target, Work("schema revision", writes=False)) as connection:
         path = schema.revision(connection, target, message, autogenerate=autogenerate)
     result = {"changed": True, "path": str(path)}
     emit(result, format_, lambda: click.echo(f"wrote {path}; read it before you apply it"))
@@ -141,6 +151,17 @@ def history(format_: str) -> None:
         table(("revision", "after", "what"), rows)
 
     emit({"changed": False, "revisions": steps}, format_, show)
+
+
+def _work(target: Target, verb: Verb, revision: str, *, dry_run: bool, confirm: str | None) -> Work:
+    from dhafnck_db import schema
+    from dhafnck_db.guard import Facts, Work
+
+    def facts(connection: Connection) -> Facts:
+        return schema.plan(connection, target, verb, revision).facts(verb)
+
+    destructive = verb == "downgrade"
+    return Work(f"schema {verb}", not dry_run, destructive, confirm, facts)
 
 
 def _show_move(move: Move, verb: str, dry_run: bool) -> None:

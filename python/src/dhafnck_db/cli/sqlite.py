@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from dhafnck_db.cli.consent import confirm_option
 from dhafnck_db.cli.output import emit, format_option
 from dhafnck_db.errors import ToolkitError, UnreportedError, UsageError
 
@@ -82,6 +83,7 @@ def assess(file: Path, owner: str | None, columns: bool, report: Path | None, fo
     help="Folder for a copy of FILE.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
+@confirm_option
 @report_option
 @format_option
 @click.pass_context
@@ -92,6 +94,7 @@ def import_(
     quarantine: bool,
     folder: Path,
     dry_run: bool,
+    confirm: str | None,
     report: Path | None,
     format_: str,
 ) -> None:
@@ -108,13 +111,31 @@ def import_(
 
     from dhafnck_db import legacy, revision
     from dhafnck_db.cli.plan import show_list, show_plan
+    from dhafnck_db.guard import Work
     from dhafnck_db.session import open_session
     from dhafnck_db.target import current_target
 
+    def rows() -> str:
+        # Assessed once more by the import itself: on production a person sees the numbers first.
+        with _progress() as progress:
+            totals = legacy.assess(file, owner=owner, progress=progress).to_dict()["totals"]
+        return (
+            f"{totals['mapped'] + totals['archived']:,} to write, {totals['rejected']:,} rejected"
+        )
+
     target = current_target()
+    work = Work(
+        "sqlite import",
+        writes=not dry_run,
+        confirm=confirm,
+        facts=lambda _: {"file": str(file), "rows": rows()},
+    )
     try:
         # COPY of a big table is one statement, so no limit on a statement's time.
-        with open_session(target, statement_timeout="0") as connection, _progress() as progress:
+        with (
+            open_session(target, work, statement_timeout="0") as connection,
+            _progress() as progress,
+        ):
             if not dry_run:
                 revision.require(connection, target, blueprint.head)
             result = legacy.import_file(
