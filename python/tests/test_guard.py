@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from conftest import PASSWORD, Ended, Server, configuration
 from fix_prod import REF, no_schema_dump, production
-from fix_schema import add_revision, catalog, execute, version
+from fix_schema import HEAD, NEXT, REVISIONS, add_revision, catalog, execute, version
 from sqlalchemy import URL
 
 from dhafnck_db.session import LOCK_KEY
@@ -32,7 +32,7 @@ DOWNGRADE = ("schema", "downgrade", "base")
 
 @pytest.fixture
 def pending(prod: URL, checkout: Path) -> dict[str, str]:
-    """The environment of a production at 0001, with a checkout that knows 0002."""
+    """The environment of a production at HEAD, with a checkout that knows NEXT."""
     add_revision(checkout, "CREATE TABLE second ()", "DROP TABLE second")
     return production(prod, DB_ALEMBIC_INI=str(checkout / "alembic.ini"))
 
@@ -61,7 +61,7 @@ def test_nothing_but_the_ref_is_consent(
     assert (ended.code, ended.out) == (7, "")
     assert f"\nerror[{code}]: " in ended.err
     assert "nothing was changed" in ended.err
-    assert (catalog(prod), version(prod)) == (before, "0001")
+    assert (catalog(prod), version(prod)) == (before, HEAD)
 
 
 @pytest.mark.parametrize("said", ["y\n" * 1000, f"{REF}\n", ""])
@@ -73,12 +73,12 @@ def test_what_is_piped_in_is_no_consent(
     ended = subprocess.run([PROGRAM, *UPGRADE], input=said, capture_output=True, text=True)
     assert (ended.returncode, ended.stdout) == (7, "")
     assert "error[consent-missing]: " in ended.stderr
-    assert (catalog(prod), version(prod)) == (before, "0001")
+    assert (catalog(prod), version(prod)) == (before, HEAD)
 
 
 def test_option_yes_does_not_exist(prod: URL, pending: dict[str, str], run: Run) -> None:
     assert run(*UPGRADE, "--yes", env=pending).code == 2
-    assert version(prod) == "0001"
+    assert version(prod) == HEAD
 
 
 @pytest.mark.parametrize("way", ["option", "variable"])
@@ -90,8 +90,8 @@ def test_ref_is_consent(
     ended = run(*UPGRADE, *option, "--format", "json", env={**pending, **more})
     if no_schema_dump(server, prod, ended):
         return
-    assert (ended.code, json.loads(ended.out)["after"]) == (0, "0002")
-    assert version(prod) == "0002"
+    assert (ended.code, json.loads(ended.out)["after"]) == (0, NEXT)
+    assert version(prod) == NEXT
 
 
 @pytest.mark.parametrize(
@@ -138,8 +138,8 @@ def test_card_says_what_would_be_written_where(prod: URL, checkout: Path, run: R
         "project": REF,
         "host": f"127.0.0.1:{prod.port}",
         "server": f"PostgreSQL {server_version}",
-        "revision": "0001",
-        "pending": "0002",
+        "revision": HEAD,
+        "pending": NEXT,
         "cause:": "",
         "help:": "",
     }
@@ -170,9 +170,9 @@ def test_card_of_an_import_counts_the_rows(
 def test_other_environments_are_not_asked(at_head: URL, run: Run) -> None:
     env = configuration(at_head)
     test = {**env, "TEST_DATABASE_URL": env["DATABASE_URL"]}
-    assert run(*UPGRADE, env=env) == (0, "at 0001; nothing to upgrade\n", "")
+    assert run(*UPGRADE, env=env) == (0, f"at {HEAD}; nothing to upgrade\n", "")
     execute(at_head, "UPDATE dhafnck.identity SET environment = 'test'")
-    assert run(*UPGRADE, env=test) == (0, "at 0001; nothing to upgrade\n", "")
+    assert run(*UPGRADE, env=test) == (0, f"at {HEAD}; nothing to upgrade\n", "")
 
 
 def test_dry_run_is_not_asked_about(pending: dict[str, str], run: Run) -> None:
@@ -256,7 +256,7 @@ def test_downgrade_goes_on_with_a_verified_backup(prod: URL, backup: Path | None
     ended = downgrade(prod, run)
     assert ended.code == 0, ended.err
     assert f"  backup    backups/{backup.name}, of " in ended.err
-    assert "  undoes    0001\n" in ended.err
+    assert f"  undoes    {', '.join(reversed(REVISIONS))}\n" in ended.err
     assert "  rows      about 1 in the project's tables\n" in ended.err
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from conftest import Ended, configuration
 from fix_prod import REF, Pooled, production
-from fix_schema import WRITING, catalog, version
+from fix_schema import HEAD, WRITING, catalog, version
 from sqlalchemy import URL
 
 from dhafnck_db import pooler
@@ -28,7 +28,7 @@ def test_transaction_pooler_on_any_port_is_refused(
         assert (ended.code, ended.out) == (7, ""), ended.err
         assert ended.err.startswith("error[transaction-pooler]: ")
         assert str(url.port) in ended.err
-    assert (catalog(at_head), version(at_head)) == (before, "0001")
+    assert (catalog(at_head), version(at_head)) == (before, HEAD)
 
 
 def test_production_behind_a_transaction_pooler_is_refused_before_anybody_is_asked(
@@ -48,4 +48,4 @@ def test_session_pooler_is_taken(
     url = pooled(database, pool_mode="session", default_pool_size=size)
     ended = run("schema", "upgrade", env=configuration(url))
     assert (ended.code, ended.err) == (0, "")
-    assert version(database) == "0001"
+    assert version(database) == HEAD
