@@ -165,6 +165,9 @@ def test_url_of_production_cannot_ask_for_less(run: Run, shared: URL, mode: str)
 def test_production_on_another_machine_is_not_had_without_tls(run: Run, shared: URL) -> None:
     ended = run("schema", "current", env=production(at(shared), DB_SSLMODE="disable"))
     assert (ended.code, ended.err.split(":")[0]) == (3, "error[tls-weakened]")
+    elsewhere = shared.set(host="localhost").update_query_dict({"hostaddr": "192.0.2.1"})
+    ended = run("schema", "current", env=production(elsewhere, DB_SSLMODE="disable"))
+    assert (ended.code, ended.err.split(":")[0]) == (3, "error[tls-weakened]")
     local = production(shared, DB_SSLMODE="disable")
     assert run("schema", "current", env=local).code == 0
     status, _ = tls_check(run("health", "--format", "json", env=local))
