@@ -154,6 +154,18 @@ def test_unverified_server_is_taken_only_by_an_explicit_variable_and_is_degraded
     assert "require: the server was not verified" in finding
 
 
+def test_fault_that_cannot_be_looked_at_is_not_given_a_reason(
+    run: Run,
+    shared: URL,
+    speaking: Callable[[str], None],
+    certificates: dict[str, Pair],
+) -> None:
+    speaking("expired")
+    env = production(at(shared), PGSSLROOTCERT=str(certificates["root"].certificate))
+    ended = run("schema", "current", env=env)
+    assert (ended.code, ended.err.split(":")[0]) == (5, "error[tls-unverified]")
+
+
 @pytest.mark.parametrize("mode", ["disable", "allow", "prefer", "require", "verify-ca"])
 def test_url_of_production_cannot_ask_for_less(run: Run, shared: URL, mode: str) -> None:
     url = at(shared).update_query_dict({"sslmode": mode})
