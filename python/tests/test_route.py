@@ -1,9 +1,10 @@
 """Which way into a Supabase project is taken, why, and what is never tried a second time."""
 
+import os
 import socket
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 
 import pytest
@@ -33,8 +34,13 @@ PROD = {
 
 def failed_logins(server: Server) -> int:
     """How many logins the server's log says were refused."""
-    log = server.data / "log" / "server.log"
-    return log.read_text().count("FATAL:  password authentication failed")
+    log, mark = server.data / "log" / "server.log", f"mark {os.urandom(8).hex()}"
+    with closing(server.connect()) as superuser, superuser.cursor() as cursor:
+        cursor.execute(f"SELECT '{mark}'")
+    # The log's writer is a process of its own: what was logged before the mark is there with it.
+    while mark not in (text := log.read_text()):
+        time.sleep(0.01)
+    return text.count("FATAL:  password authentication failed")
 
 
 def with_ways(url: URL, *ways: Endpoint) -> Target:
@@ -73,6 +79,13 @@ def test_pooler_is_not_guessed_from_the_region(configure: Configure) -> None:
     target = current_target()
     assert target.route.endpoints == (target.app,)
     assert target.app.way == "direct host"
+
+
+@pytest.mark.parametrize("url", ["https://api.example.com", "https://db.abc.supabase.co.evil.io"])
+def test_domain_of_ones_own_does_not_name_a_project(run: Run, url: str) -> None:
+    ended = run("schema", "current", env={**PROD, "SUPABASE_URL": url})
+    assert (ended.code, ended.err.split(":")[0]) == (3, "error[invalid-url]")
+    assert "SUPABASE_URL" in ended.err
 
 
 def test_database_url_wins_over_the_parts(configure: Configure) -> None:

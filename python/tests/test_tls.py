@@ -154,6 +154,18 @@ def test_unverified_server_is_taken_only_by_an_explicit_variable_and_is_degraded
     assert "require: the server was not verified" in finding
 
 
+def test_fault_that_cannot_be_looked_at_is_not_given_a_reason(
+    run: Run,
+    shared: URL,
+    speaking: Callable[[str], None],
+    certificates: dict[str, Pair],
+) -> None:
+    speaking("expired")
+    env = production(at(shared), PGSSLROOTCERT=str(certificates["root"].certificate))
+    ended = run("schema", "current", env=env)
+    assert (ended.code, ended.err.split(":")[0]) == (5, "error[tls-unverified]")
+
+
 @pytest.mark.parametrize("mode", ["disable", "allow", "prefer", "require", "verify-ca"])
 def test_url_of_production_cannot_ask_for_less(run: Run, shared: URL, mode: str) -> None:
     url = at(shared).update_query_dict({"sslmode": mode})
@@ -164,6 +176,9 @@ def test_url_of_production_cannot_ask_for_less(run: Run, shared: URL, mode: str)
 
 def test_production_on_another_machine_is_not_had_without_tls(run: Run, shared: URL) -> None:
     ended = run("schema", "current", env=production(at(shared), DB_SSLMODE="disable"))
+    assert (ended.code, ended.err.split(":")[0]) == (3, "error[tls-weakened]")
+    elsewhere = shared.set(host="localhost").update_query_dict({"hostaddr": "192.0.2.1"})
+    ended = run("schema", "current", env=production(elsewhere, DB_SSLMODE="disable"))
     assert (ended.code, ended.err.split(":")[0]) == (3, "error[tls-weakened]")
     local = production(shared, DB_SSLMODE="disable")
     assert run("schema", "current", env=local).code == 0

@@ -6,6 +6,7 @@ It connects to nothing, and it never puts a password into a text.
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -62,13 +63,7 @@ class Endpoint:
     @property
     def on_this_machine(self) -> bool:
         """Whether nothing that is sent leaves the machine: a socket, or a loopback address."""
-        host = self.url.host
-        if not host or host.startswith("/") or host.lower() == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return False
+        return all(_is_local(place) for place in (self.url.host, self.address) if place)
 
     @property
     def address(self) -> str | None:
@@ -104,13 +99,15 @@ def find(settings: Settings, reference: str | None) -> Endpoints:
     does not follow from the region (Supabase's documentation, "Tenant or user not found").
 
     Raises:
-        ConfigurationError: DATABASE_URL cannot be parsed, or contradicts another variable.
+        ConfigurationError: DATABASE_URL cannot be parsed, or contradicts another variable;
+            SUPABASE_URL is no project's own URL.
     """
     if settings.database_url is not None:
         url = parse_url("DATABASE_URL", settings.database_url)
         _refuse_foreign_url(settings, Endpoint(url))
         endpoint = _secured(settings, Endpoint(url))
         return Endpoints(endpoint, (endpoint,))
+    _refuse_other_domain(settings)
     direct = _of_project(
         settings, "direct host", "postgres", f"db.{reference}.supabase.co", SESSION_PORT
     )
@@ -167,6 +164,17 @@ def project_reference(settings: Settings) -> str | None:
     return host.split(".")[0]
 
 
+def _refuse_other_domain(settings: Settings) -> None:
+    """Refuse a custom domain: its first label would name a stranger's project."""
+    host = urlsplit(settings.supabase_url or "").hostname or ""
+    if not re.fullmatch(r"[a-z0-9]+\.supabase\.co", host):
+        raise ConfigurationError(
+            "invalid-url",
+            "SUPABASE_URL is not the URL of a project",
+            help="https://<ref>.supabase.co, also where the project has a domain of its own",
+        )
+
+
 def _of_project(settings: Settings, way: str, user: str, host: str, port: int) -> Endpoint:
     password = settings.supabase_db_password
     secret = password.get_secret_value() if password else None
@@ -202,6 +210,15 @@ def _secured(settings: Settings, endpoint: Endpoint) -> Endpoint:
     query = {"sslmode": mode, "sslrootcert": str(roots) if roots else None}
     given = {name: value for name, value in query.items() if value}
     return Endpoint(endpoint.url.update_query_dict(given), endpoint.way)
+
+
+def _is_local(place: str) -> bool:
+    if place.startswith("/") or place.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(place).is_loopback
+    except ValueError:
+        return False
 
 
 def _once(url: URL, name: str) -> str | None:

@@ -109,7 +109,7 @@ EXPLANATIONS = (
         "target-starting",
         "the server is starting or stopping",
         "try again in a moment",
-        ("the database system is", "DBHANDLEREXITED"),
+        ("the database system is",),
     ),
     Explanation(
         "role-or-database-missing",
@@ -143,7 +143,8 @@ EXPLANATIONS = (
         "its name has no address",
         "check the host in DATABASE_URL, and this machine's DNS",
         ("could not translate host name",),
-        "check SUPABASE_URL and this machine's DNS; a project that is paused has no address",
+        "check SUPABASE_URL, SUPABASE_POOLER_HOST and this machine's DNS; a project that is paused "
+        "has no address",
     ),
     Explanation(
         UNREACHABLE,
@@ -180,6 +181,12 @@ STRIPPED_TLS = Explanation(
     "TLS was turned down, which Supabase never does: something on the way answers in its place",
     "use another network; nothing was sent",
 )
+UNKNOWN_ROOT = Explanation(
+    "tls-unknown-authority",
+    "the server's certificate is not signed by a root that is known here",
+    "name the right root certificates in DB_SSLROOTCERT; else something on the way answers in "
+    "its place",
+)
 # By OpenSSL's X509_V_ERR numbers.
 CERTIFICATE_FAULTS = {
     10: Explanation(
@@ -192,12 +199,12 @@ CERTIFICATE_FAULTS = {
         "the server's certificate is signed by itself alone",
         "name it in DB_SSLROOTCERT if it is yours; else something on the way answers in its place",
     ),
+    **dict.fromkeys((2, 19, 20, 21), UNKNOWN_ROOT),
 }
-UNKNOWN_CA = Explanation(
-    "tls-unknown-authority",
-    "the server's certificate is not signed by a root that is known here",
-    "name the right root certificates in DB_SSLROOTCERT; else something on the way answers in "
-    "its place",
+UNVERIFIED = Explanation(
+    "tls-unverified",
+    "the server's certificate was refused",
+    "name the root certificates in DB_SSLROOTCERT, and the reason will be told",
 )
 OTHER = Explanation(
     UNREACHABLE, "", "start the development database with `make dev`, or check DATABASE_URL"
@@ -229,7 +236,7 @@ def _explanation(endpoint: Endpoint, said: str) -> Explanation:
     if "server does not support SSL" in said:
         return STRIPPED_TLS if endpoint.of_supabase else NO_TLS
     if "certificate verify failed" in said:
-        return CERTIFICATE_FAULTS.get(certificate_fault(endpoint) or 0, UNKNOWN_CA)
+        return CERTIFICATE_FAULTS.get(certificate_fault(endpoint) or 0, UNVERIFIED)
     for known in EXPLANATIONS:
         if any(re.search(words, said) for words in known.words):
             return known
