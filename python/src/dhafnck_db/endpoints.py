@@ -108,9 +108,8 @@ def find(settings: Settings, reference: str | None) -> Endpoints:
         endpoint = _secured(settings, Endpoint(url))
         return Endpoints(endpoint, (endpoint,))
     _refuse_other_domain(settings)
-    direct = _of_project(
-        settings, "direct host", "postgres", f"db.{reference}.supabase.co", SESSION_PORT
-    )
+    host = settings.supabase_db_host or f"db.{reference}.supabase.co"
+    direct = _of_project(settings, "direct host", "postgres", host, SESSION_PORT)
     pooler = settings.supabase_pooler_host
     if pooler is None:
         return Endpoints(direct, (direct,))

@@ -76,6 +76,11 @@ class Settings(BaseSettings):
     supabase_anon_key: SecretStr | None = Field(None, description="the project's public API key")
     supabase_db_password: SecretStr | None = Field(None, description="password of role postgres")
     supabase_region: str | None = Field(None, description="the project's region")
+    supabase_db_host: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9.-]+$",
+        description="host of the project's database, if not `db.<ref>.supabase.co`",
+    )
     supabase_pooler_host: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9.-]+$",
@@ -199,7 +204,9 @@ def _require_parts(settings: Settings, path: Path | None) -> None:
             "DATABASE_URL is not set" + (f" in {path} or the environment" if path else ""),
             help="run `make dev`, which writes .env.dev, or set DATABASE_URL",
         )
-    parts = ("supabase_url", "supabase_db_password")
+    parts = ["supabase_url"]
+    if not os.environ.get("PGPASSFILE"):  # libpq takes the password from there
+        parts.append("supabase_db_password")
     missing = [name.upper() for name in parts if getattr(settings, name) is None]
     if missing:
         raise ConfigurationError(
