@@ -7,7 +7,7 @@ export PROVIDER SQLITE OWNER QUARANTINE REPORT CONFIRM
 VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup dev migrate rollback sample health psql status stop reset image test test-python test-molecule lint bench bench-import scoreboard lock
+.PHONY: help setup dev migrate rollback rehearse sample health psql status stop reset image test test-python test-molecule lint bench bench-import scoreboard lock
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,10 @@ rollback: setup ## Put back the env file from before the switch; no data is touc
 sample: setup ## Write a small legacy file to .local/sample.db, to try the import with
 	@mkdir -p .local
 	@dhafnck-db sqlite sample .local/sample.db
+
+rehearse: setup ## The whole production run against a stand-in for the project, without an account
+	@env -u DATABASE_URL -u SUPABASE_DB_PASSWORD -u DB_SSLROOTCERT SUPABASE_ACCESS_TOKEN=sbp_0000000000000000000000000000000000000000 \
+		ansible-playbook playbooks/rehearse.yml -e @playbooks/vars/rehearsal.yml
 
 health: setup ## Measure the database; fails when it is unhealthy
 	@dhafnck-db health
