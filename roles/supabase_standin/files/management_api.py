@@ -19,7 +19,8 @@ What a test or a rehearsal asks of it goes to paths of its own, without a token:
 A fault has `method` and `path` (what follows the ref; both "*" by default), `times` (always by
 default) and what happens: `status` with `message`, `delay` in seconds, `drop` (the connection
 closes without a reply), `empty` (carried out, and answered with no body), `lost` (the same, but not
-carried out) or `reset` (the seconds in the header of a 429). A project that gets ready is
+carried out), `location` of a redirect, or `reset` (the seconds in the header of a 429). A project
+that gets ready is
 {"project": {"status": "COMING_UP"}, "reads_until_healthy": 2}.
 """  # noqa: E501 - the requests stay on their lines
 
@@ -209,6 +210,8 @@ class Handler(BaseHTTPRequestHandler):
                 reply = Reply(429, {"message": "ThrottlerException: Too Many Requests"})
             elif "status" in fault:
                 reply = Reply(fault["status"], {"message": fault.get("message", "told to fail")})
+                if "location" in fault:
+                    headers["Location"] = fault["location"]
                 if fault["status"] == 429:
                     headers["X-RateLimit-Remaining"] = "0"
                     headers["X-RateLimit-Reset"] = str(fault.get("reset", 1))
