@@ -30,7 +30,12 @@ def alembic(configure: Configure, checkout: Path) -> Alembic:
         (checkout / ".env.dev").write_text("".join(lines))
         (checkout / ".env.dev").chmod(0o600)
         return subprocess.run(
-            [PROGRAM, *arguments], cwd=checkout, env=os.environ, capture_output=True, text=True
+            [PROGRAM, *arguments],
+            cwd=checkout,
+            env=os.environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
         )
 
     return alembic
