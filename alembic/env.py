@@ -19,7 +19,7 @@ from dhafnck_db.settings import load_settings
 from dhafnck_db.target import Target, current_target
 
 # Of those that connect; every other one is taken for a command that writes.
-READING = ("check", "current", "edit", "history", "revision")
+READING = ("check", "current", "edit", "history", "revision", "show")
 
 
 def command() -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from conftest import Server, configuration
-from fix_schema import HEAD, REVISIONS, catalog, execute, version
+from fix_prod import REF, production
+from fix_schema import HEAD, REVISIONS, add_revision, catalog, execute, version
 from sqlalchemy import URL
 
 from dhafnck_db.session import LOCK_KEY
@@ -30,7 +31,12 @@ def alembic(configure: Configure, checkout: Path) -> Alembic:
         (checkout / ".env.dev").write_text("".join(lines))
         (checkout / ".env.dev").chmod(0o600)
         return subprocess.run(
-            [PROGRAM, *arguments], cwd=checkout, env=os.environ, capture_output=True, text=True
+            [PROGRAM, *arguments],
+            cwd=checkout,
+            env=os.environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
         )
 
     return alembic
@@ -79,6 +85,32 @@ def test_alembic_typed_by_hand_keeps_off_another_environment(
     assert ended.returncode != 0
     assert ended.stdout.startswith("FAILED: error[wrong-environment]: ")
     assert (catalog(at_head), version(at_head)) == (before, HEAD)
+
+
+def test_alembic_typed_by_hand_takes_the_ref_for_consent(
+    server: Server, prod: URL, checkout: Path, configure: Configure
+) -> None:
+    add_revision(checkout, "CREATE TABLE second ()")
+
+    def alembic(**more: str) -> subprocess.CompletedProcess[str]:
+        configure(production(prod, **more))
+        return subprocess.run(
+            [PROGRAM, "upgrade", "head"], cwd=checkout, input=REF, capture_output=True, text=True
+        )
+
+    for more in ({}, {"SUPABASE_CONFIRM": "yes"}):
+        ended = alembic(**more)
+        assert ended.returncode != 0
+        assert "FAILED: error[consent-" in ended.stdout
+        assert "  command   alembic upgrade\n" in ended.stderr
+        assert "  pending   0002\n" in ended.stderr
+        assert version(prod) == "0001"
+    ended = alembic(SUPABASE_CONFIRM=REF)
+    if "error[client-too-old]" in ended.stdout:
+        assert (server.major > 15, version(prod)) == (True, "0001")
+        return
+    assert (ended.returncode, version(prod)) == (0, "0002"), ended.stdout
+    assert len(list((checkout / ".local" / "backups").glob("*-schema.dump"))) == 1
 
 
 def test_sql_is_printed_without_a_database(database: URL, alembic: Alembic) -> None:
