@@ -7,7 +7,7 @@ export PROVIDER SQLITE OWNER QUARANTINE REPORT CONFIRM
 VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup dev migrate rollback rehearse sample health psql status stop reset image test test-python test-molecule lint bench bench-import scoreboard lock
+.PHONY: help setup dev migrate rollback sample rehearse health psql status stop reset image test test-python test-molecule lint bench bench-import bench-audit scoreboard lock
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ bench: setup ## Time provisioning and the commands beside their bare minimum
 
 bench-import: setup ## Time the import beside pgloader and psql's \copy [SIZE=small|big] [RUNS=3]
 	@python scripts/bench_import.py --size $(or $(SIZE),small) $(if $(RUNS),--runs $(RUNS))
+
+bench-audit: setup ## Time what the audit trail costs a row [ROWS=50000]
+	@python scripts/bench_audit.py $(if $(ROWS),--rows $(ROWS))
 
 scoreboard: setup ## Every file of the corpus through pgloader and through this import [WRITE=1 for docs/scoreboard.md]
 	@python scripts/scoreboard.py $(if $(WRITE),--write docs/scoreboard.md)

@@ -39,10 +39,9 @@ BEGIN
     ELSIF TG_OP = 'UPDATE' THEN
         identified := to_jsonb(OLD);
         -- As text, since jsonb takes 1.0 and 1.00 for the same.
-        SELECT jsonb_object_agg(key, was.value), jsonb_object_agg(key, becomes.value)
+        SELECT jsonb_object_agg(key, identified -> key), jsonb_object_agg(key, value)
         INTO before, after
-        FROM jsonb_each(identified) AS was JOIN jsonb_each(to_jsonb(NEW)) AS becomes USING (key)
-        WHERE was.value::text <> becomes.value::text;
+        FROM jsonb_each(to_jsonb(NEW)) WHERE value::text <> (identified -> key)::text;
         IF before IS NULL THEN
             RETURN NULL;  -- nothing changed
         END IF;

@@ -151,13 +151,16 @@ def test_role_with_the_schema_opened_by_mistake_still_meets_no_row(
     with speaking_as(server, str(audited.database), "authenticated", ALICE) as cursor:
         cursor.execute("SELECT count(*) FROM dhafnck.audit")
         assert cursor.fetchone() == (0,)
-        for statement in (
-            'INSERT INTO dhafnck.audit (session_role, role, "schema", "table", operation)'
-            " VALUES ('a', 'b', 'c', 'd', 'INSERT')",
-            "SELECT dhafnck.audit_off('projects')",
-            "SELECT dhafnck.audit_on('labels')",
+        columns = '(session_role, role, "schema", "table", operation)'
+        for statement, refused in (
+            (
+                f"INSERT INTO dhafnck.audit {columns} VALUES ('', '', '', '', 'INSERT')",
+                "row-level security",
+            ),
+            ("SELECT dhafnck.audit_off('projects')", "for function audit_off"),
+            ("SELECT dhafnck.audit_on('labels')", "for function audit_on"),
         ):
-            with pytest.raises(InsufficientPrivilege):
+            with pytest.raises(InsufficientPrivilege, match=refused):
                 cursor.execute(statement)
 
 
