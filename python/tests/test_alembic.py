@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import Server, configuration
 from fix_prod import REF, production
-from fix_schema import HEAD, REVISIONS, add_revision, catalog, execute, version
+from fix_schema import HEAD, NEXT, REVISIONS, add_revision, catalog, execute, version
 from sqlalchemy import URL
 
 from dhafnck_db.session import LOCK_KEY
@@ -103,13 +103,13 @@ def test_alembic_typed_by_hand_takes_the_ref_for_consent(
         assert ended.returncode != 0
         assert "FAILED: error[consent-" in ended.stdout
         assert "  command   alembic upgrade\n" in ended.stderr
-        assert "  pending   0002\n" in ended.stderr
-        assert version(prod) == "0001"
+        assert f"  pending   {NEXT}\n" in ended.stderr
+        assert version(prod) == HEAD
     ended = alembic(SUPABASE_CONFIRM=REF)
     if "error[client-too-old]" in ended.stdout:
-        assert (server.major > 15, version(prod)) == (True, "0001")
+        assert (server.major > 15, version(prod)) == (True, HEAD)
         return
-    assert (ended.returncode, version(prod)) == (0, "0002"), ended.stdout
+    assert (ended.returncode, version(prod)) == (0, NEXT), ended.stdout
     assert len(list((checkout / ".local" / "backups").glob("*-schema.dump"))) == 1
 
 

@@ -17,7 +17,7 @@ import yaml
 from alembic.config import CommandLine
 from conftest import ROOT
 from fix_prod import production
-from fix_schema import catalog, execute, version
+from fix_schema import HEAD, catalog, execute, version
 from sqlalchemy import URL
 from test_cli import commands
 
@@ -28,12 +28,17 @@ BIN = Path(sys.executable).parent
 
 # What each is typed with here.
 WRITES: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("audit", "disable"): ("projects",),
+    ("audit", "enable"): ("projects",),
+    ("audit", "prune"): ("--older-than", "90d"),
+    ("realtime", "publish"): ("projects",),
     ("psql",): ("--", "-c", "CREATE TABLE by_psql ()"),
     ("schema", "downgrade"): ("base",),
     ("schema", "upgrade"): (),
     ("sqlite", "import"): ("old.db", "--owner", "me"),
 }
 READS: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("audit", "status"): (),
     ("backup", "create"): ("new.dump",),
     ("health",): (),
     ("schema", "check"): (),
@@ -43,6 +48,8 @@ READS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("sqlite", "assess"): ("old.db",),
     ("sqlite", "sample"): ("new.db",),
     ("sqlite", "verify"): ("old.db",),
+    ("target", "budget"): ("--max-connections", "100"),
+    ("target", "show"): (),
 }
 ALEMBIC_WRITES = {
     "downgrade": ("base",),
@@ -66,6 +73,10 @@ ALEMBIC_FILES = {"init", "merge"}  # they connect to nothing
 # Where a playbook can run, and whether what it calls may write to a database there.
 PLAYBOOKS = {
     "dev.yml": "development",
+    "prod.yml": "asks",
+    "playbooks/prod.yml": "asks",
+    "playbooks/rehearse.yml": "asks",
+    "playbooks/standin.yml": "stand-in",
     "playbooks/dev.yml": "development",
     "playbooks/health.yml": "reads",
     "playbooks/image.yml": "development",
@@ -140,7 +151,7 @@ def test_what_writes_is_refused_without_consent(
     refusal = "backup-missing" if "downgrade" in command else "consent-missing"
     assert f"error[{refusal}]: " in said
     assert (catalog(prod), execute(prod, "SELECT * FROM dhafnck.identity")) == before
-    assert version(prod) == "0001"
+    assert version(prod) == HEAD
 
 
 @pytest.mark.parametrize("command", [*READS, *((name,) for name in ALEMBIC_READS)], ids=" ".join)
@@ -179,6 +190,13 @@ def test_playbook_reaches_production_by_the_command_line_alone(name: str) -> Non
     hosts = [play["hosts"] for play in plays if "hosts" in play]
     if PLAYBOOKS[name] == "development":
         assert set(hosts) <= {"dev"}
+        return
+    if PLAYBOOKS[name] == "stand-in":
+        assert set(roles_of(plays)) == {"postgres_native", "supabase_standin"}
+        return
+    if PLAYBOOKS[name] == "asks":
+        own = [play for play in plays if "hosts" in play]
+        assert set(roles_of(own[:1])) == ({"supabase_consent"} if own else set())
         return
     calls, modules = set(), set()
     for role in set(roles_of(plays)):

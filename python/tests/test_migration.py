@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from conftest import Ended, Server, configuration
 from fix_prod import REF, no_schema_dump, production
-from fix_schema import add_revision, execute, target_of, version
+from fix_schema import HEAD, NEXT, add_revision, execute, target_of, version
 from sqlalchemy import URL, NullPool, create_engine
 
 from dhafnck_db import catalog, clients, migration
@@ -128,7 +128,7 @@ def test_lock_that_is_let_go_lets_the_migration_through(
         cursor.execute("SELECT FROM projects")
         threading.Timer(1.0, reader.close).start()
         ended = run("schema", "upgrade", env=env)
-    assert (ended.code, version(at_head)) == (0, "0002"), ended.err
+    assert (ended.code, version(at_head)) == (0, NEXT), ended.err
 
 
 @pytest.mark.parametrize("retries", [0, 2])
@@ -181,7 +181,7 @@ def test_schema_of_production_is_put_aside_first(
     assert stat.S_IMODE(dump.parent.stat().st_mode) == 0o700
 
     said = json.loads(record.read_text())
-    assert (said["kind"], said["reference"], said["revision"]) == ("schema", REF, "0001")
+    assert (said["kind"], said["reference"], said["revision"]) == ("schema", REF, HEAD)
     age = datetime.now(UTC) - datetime.fromisoformat(said["created_at"])
     assert timedelta() <= age < timedelta(minutes=1)
     ((reached,),) = execute(prod, f"SELECT pg_current_wal_lsn() >= '{said['lsn']}'::pg_lsn")
