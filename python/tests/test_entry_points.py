@@ -48,7 +48,7 @@ READS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("sqlite", "assess"): ("old.db",),
     ("sqlite", "sample"): ("new.db",),
     ("sqlite", "verify"): ("old.db",),
-    ("target", "budget"): ("--max-connections", "100"),
+    ("target", "budget"): ("--processes", "1", "--server", "100"),
     ("target", "show"): (),
 }
 ALEMBIC_WRITES = {
