@@ -77,6 +77,7 @@ PLAYBOOKS = {
     "playbooks/prod.yml": "asks",
     "playbooks/rehearse.yml": "asks",
     "playbooks/standin.yml": "stand-in",
+    "playbooks/standin_stop.yml": "stand-in",
     "playbooks/dev.yml": "development",
     "playbooks/health.yml": "reads",
     "playbooks/image.yml": "development",
