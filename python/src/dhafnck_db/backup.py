@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Collection
 from pathlib import Path
 
 from sqlalchemy import Connection, func, select
 
-from dhafnck_db import backup_record, clients
+from dhafnck_db import backup_record, clients, metadata
 from dhafnck_db.errors import TargetError, UsageError
 from dhafnck_db.target import Target
 
 
-def dump(
-    connection: Connection, target: Target, path: Path, *, schema_of: Collection[str] = ()
-) -> int:
+def dump(connection: Connection, target: Target, path: Path, *, schema_only: bool = False) -> int:
     """Dump the target's database into a new file (mode 0600) and return its size in bytes.
 
     Written under a temporary name, synced and renamed, so that a file of that name is complete.
@@ -29,7 +26,10 @@ def dump(
         connection: to the target.
         target: what to dump.
         path: the new file.
-        schema_of: dump these schemas alone, and no rows.
+        schema_only: no rows.
+
+    Of production the application's schemas and the project's own are dumped: what the vendor keeps
+    beside them is closed to role postgres, and in the vendor's own backups.
 
     Raises:
         UsageError: the file exists or cannot be created.
@@ -49,10 +49,12 @@ def dump(
             f"{program} is older than the server (PostgreSQL {server})",
             help=f"install postgresql-client-{server}, or name its directory in DB_CLIENT_BIN",
         )
-    record = backup_record.describe(connection, "schema" if schema_of else "full")
-    options = [f"--schema={_exactly(schema)}" for schema in sorted(schema_of)]
-    if options:
-        options.append("--schema-only")
+    record = backup_record.describe(connection, "schema" if schema_only else "full")
+    options = ["--schema-only"] if schema_only else []
+    if target.environment == "prod":
+        schemas = metadata.own_schemas(target.settings.db_metadata, connection)
+        connection.rollback()  # a dump may take its time
+        options += [f"--schema={_exactly(schema)}" for schema in sorted(schemas)]
     partial = path.with_name(path.name + ".partial")
     try:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

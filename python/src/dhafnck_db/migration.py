@@ -38,7 +38,7 @@ def run(connection: Connection, target: Target, migrate: Callable[[], None]) -> 
     schemas = metadata.own_schemas(target.settings.db_metadata, connection)
     before = catalog.read(connection, schemas)
     if target.environment == "prod":
-        _put_aside(connection, target, schemas)
+        _put_aside(connection, target)
     retries = target.settings.db_lock_retries
     for attempt in range(retries + 1):
         try:
@@ -54,7 +54,7 @@ def run(connection: Connection, target: Target, migrate: Callable[[], None]) -> 
         time.sleep(wait)
 
 
-def _put_aside(connection: Connection, target: Target, schemas: set[str]) -> None:
+def _put_aside(connection: Connection, target: Target) -> None:
     folder = target.settings.db_backup_dir
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     dump = folder / f"{target.reference}-{moment}-schema.dump"
@@ -67,7 +67,7 @@ def _put_aside(connection: Connection, target: Target, schemas: set[str]) -> Non
             cause=failure.strerror,
             help="name another in DB_BACKUP_DIR; nothing was changed",
         ) from None
-    backup.dump(connection, target, dump, schema_of=schemas)
+    backup.dump(connection, target, dump, schema_only=True)
     log.warning("the schema from before is kept as %s", dump)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dhafnck_db.cli.consent import confirm_option
 from dhafnck_db.cli.output import emit, format_option, table
 
 if TYPE_CHECKING:
@@ -33,9 +34,12 @@ def command() -> None:
 @command.command(short_help="Record the changes of these tables.")
 @click.argument("tables", metavar="[TABLE]...", nargs=-1)
 @click.option("--only", is_flag=True, help="And of no others; without a TABLE, of none.")
+@confirm_option
 @dry_run_option
 @format_option
-def enable(tables: tuple[str, ...], only: bool, dry_run: bool, format_: str) -> None:
+def enable(
+    tables: tuple[str, ...], only: bool, confirm: str | None, dry_run: bool, format_: str
+) -> None:
     """Record every change of these tables of the application, from now on.
 
     Each row that is written costs another one: `make bench-audit` measures it.
@@ -43,27 +47,32 @@ def enable(tables: tuple[str, ...], only: bool, dry_run: bool, format_: str) -> 
     if not (tables or only):
         raise click.UsageError("name a TABLE, or --only for none at all")
     from dhafnck_db import audit
+    from dhafnck_db.guard import Work
     from dhafnck_db.session import open_session
     from dhafnck_db.target import current_target
 
     target = current_target()
-    with open_session(target) as connection:
+    work = Work("audit enable", writes=not dry_run, confirm=confirm)
+    with open_session(target, work) as connection:
         done = audit.enable(connection, target, tables, only=only, dry_run=dry_run)
     emit(done.to_dict(), format_, lambda: _show(done, dry_run))
 
 
 @command.command(short_help="Record the changes of these tables no longer.")
 @click.argument("tables", metavar="TABLE...", nargs=-1, required=True)
+@confirm_option
 @dry_run_option
 @format_option
-def disable(tables: tuple[str, ...], dry_run: bool, format_: str) -> None:
+def disable(tables: tuple[str, ...], confirm: str | None, dry_run: bool, format_: str) -> None:
     """Record the changes of these tables no longer; what was recorded stays."""
     from dhafnck_db import audit
+    from dhafnck_db.guard import Work
     from dhafnck_db.session import open_session
     from dhafnck_db.target import current_target
 
     target = current_target()
-    with open_session(target) as connection:
+    work = Work("audit disable", writes=not dry_run, confirm=confirm)
+    with open_session(target, work) as connection:
         done = audit.disable(connection, target, tables, dry_run=dry_run)
     emit(done.to_dict(), format_, lambda: _show(done, dry_run))
 
@@ -85,16 +94,19 @@ def status(format_: str) -> None:
 
 @command.command(short_help="Delete what the audit trail holds from long ago.")
 @click.option("--older-than", callback=_age, required=True, help="90d, 12w or 36h.")
+@confirm_option
 @dry_run_option
 @format_option
-def prune(older_than: timedelta, dry_run: bool, format_: str) -> None:
+def prune(older_than: timedelta, confirm: str | None, dry_run: bool, format_: str) -> None:
     """Delete what the audit trail holds from before that long ago."""
     from dhafnck_db import audit
+    from dhafnck_db.guard import Work
     from dhafnck_db.session import open_session
     from dhafnck_db.target import current_target
 
     target = current_target()
-    with open_session(target) as connection:
+    work = Work("audit prune", writes=not dry_run, confirm=confirm)
+    with open_session(target, work) as connection:
         rows = audit.prune(connection, target, older_than, dry_run=dry_run)
     said = "would delete" if dry_run else "deleted"
     emit({"changed": rows > 0, "rows": rows}, format_, lambda: click.echo(f"{said} {rows} rows"))

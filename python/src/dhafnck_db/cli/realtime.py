@@ -2,6 +2,7 @@
 
 import click
 
+from dhafnck_db.cli.consent import confirm_option
 from dhafnck_db.cli.output import emit, format_option
 
 
@@ -12,20 +13,23 @@ def command() -> None:
 
 @command.command(short_help="Let publication supabase_realtime hold these tables.")
 @click.argument("tables", metavar="[TABLE]...", nargs=-1)
+@confirm_option
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
 @format_option
-def publish(tables: tuple[str, ...], dry_run: bool, format_: str) -> None:
+def publish(tables: tuple[str, ...], confirm: str | None, dry_run: bool, format_: str) -> None:
     """Let publication supabase_realtime hold these tables of the application, and no others of it.
 
     The tables are the whole list: one that is not named is taken out, and none empties the
     publication. Tables of other schemas are left alone.
     """
     from dhafnck_db import realtime
+    from dhafnck_db.guard import Work
     from dhafnck_db.session import open_session
     from dhafnck_db.target import current_target
 
     target = current_target()
-    with open_session(target) as connection:
+    work = Work("realtime publish", writes=not dry_run, confirm=confirm)
+    with open_session(target, work) as connection:
         result = realtime.publish(connection, target, tables, dry_run=dry_run)
 
     def show() -> None:
