@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import pytest
 from conftest import PASSWORD, Ended, Server, configuration
+from fix_prod import production
 from fix_schema import execute, target_of
 from sqlalchemy import URL
 
@@ -77,6 +78,23 @@ def test_dump_is_private_complete_and_can_be_restored(
     )
     assert (restored.returncode, restored.stderr) == (0, "")
     assert execute(at_head, "SELECT count(*), sum(number) FROM counted") == [(1000, 500500)]
+
+
+def test_dump_of_production_leaves_the_vendors_schemas_out(
+    server: Server, prod: URL, tmp_path: Path, run: Run
+) -> None:
+    with closing(server.connect(str(prod.database))) as superuser, superuser.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA storage CREATE TABLE objects ()")  # closed to the owner
+    ended = run(*DUMP, env=production(prod))
+    if refused_as_too_old(server, prod, ended, tmp_path):
+        return
+    assert ended.code == 0, ended.err
+    pg_restore = clients.program("pg_restore", target_of(prod).settings)
+    command = [str(pg_restore), "--list", str(tmp_path / "db.dump")]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert " TABLE DATA public projects " in listed
+    assert " TABLE DATA dhafnck identity " in listed
+    assert "storage" not in listed
 
 
 @pytest.mark.parametrize("there", ["db.dump", "db.dump.json", "db.dump.partial"])
