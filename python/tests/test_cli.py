@@ -1,8 +1,10 @@
 """The command line: exit codes, the form of errors, one JSON object, help, and a fast start."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -178,3 +180,25 @@ def test_verbose_says_on_stderr_what_is_done(configure: Configure, database: URL
     assert json.loads(ended.stdout)["changed"] is True
     assert f"-> {HEAD}" in ended.stderr
     assert PASSWORD not in ended.stderr
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_signal_that_python_cannot_raise_is_not_lost(how: signal.Signals) -> None:
+    program = f"""
+import signal, time, click
+from dhafnck_db.cli import main
+class Struck:
+    def __del__(self):
+        signal.raise_signal({how.value})
+        for _ in range(10): pass
+@click.command()
+def command():
+    Struck()
+    time.sleep(20)
+main.cli = command
+main.main()
+"""
+    began = time.monotonic()
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (ended.returncode, time.monotonic() - began < 10) == (128 + how, True)
+    assert ended.stderr.startswith("\ninterrupted; nothing was left half done")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import Ended, Server
 from fix_prod import REF, no_schema_dump, production
-from fix_schema import catalog, execute
+from fix_schema import REVISIONS, catalog, execute
 from sqlalchemy import URL
 
 Run = Callable[..., Ended]
@@ -42,7 +42,7 @@ def test_downgrade_goes_on_with_a_verified_backup(prod: URL, backup: Path | None
     ended = downgrade(prod, run)
     assert ended.code == 0, ended.err
     assert f"  backup    backups/{backup.name}, of " in ended.err
-    assert "  undoes    0001\n" in ended.err
+    assert f"  undoes    {', '.join(reversed(REVISIONS))}\n" in ended.err
     assert "  rows      about 1 in the project's tables\n" in ended.err
 
 

@@ -16,6 +16,7 @@ from dhafnck_db import __version__
 from dhafnck_db.errors import ToolkitError
 
 BY_SIGNAL = 128  # what a shell adds to the number of the signal that ended a command
+REPEATED_AFTER = 0.01  # seconds, of a signal that came where it could not be raised
 
 
 class LazyGroup(click.Group):
@@ -59,10 +60,20 @@ def main() -> None:
     ended_by = [signal.SIGINT]
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
-        ended_by.append(signal.Signals(number))
+        if number != signal.SIGALRM:
+            ended_by.append(signal.Signals(number))
         raise KeyboardInterrupt
 
+    def once_more(lost: "sys.UnraisableHookArgs") -> None:
+        # Where Python only calls back, such as when a module was imported, nothing can be raised.
+        if isinstance(lost.exc_value, KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, REPEATED_AFTER)
+        else:
+            sys.__unraisablehook__(lost)
+
     signal.signal(signal.SIGTERM, interrupt)  # as Ctrl-C does: roll back, and say so
+    signal.signal(signal.SIGALRM, interrupt)
+    sys.unraisablehook = once_more
     try:
         code = cli.main(standalone_mode=False)
     except ToolkitError as error:
