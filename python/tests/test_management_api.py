@@ -205,10 +205,10 @@ def test_it_speaks_tls(tmp_path: Path) -> None:
     with running(tmp_path, *options) as standin:
         assert standin.url.startswith("https://")
         context = ssl.create_default_context(cafile=str(made.authority))
-        request = urllib.request.Request(  # noqa: S310
+        request = urllib.request.Request(  # noqa: S310  # the stand-in of the test, on this machine
             f"{standin.url}/v1/projects/{REF}", headers={"Authorization": f"Bearer {TOKEN}"}
         )
-        with urllib.request.urlopen(request, context=context) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, context=context) as answer:  # noqa: S310  # the stand-in of the test, on this machine
             assert json.loads(answer.read())["ref"] == REF
         with pytest.raises(urllib.error.URLError, match="certificate verify failed"):
             standin.ask("GET", "")
