@@ -7,10 +7,11 @@ Typed by hand, `alembic upgrade head` goes through the same target, lock, guard 
 from logging.config import fileConfig
 
 from alembic import context
+from alembic.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
-from dhafnck_db import identity, metadata, migration, schema
+from dhafnck_db import applied, identity, metadata, migration, schema
 from dhafnck_db.endpoints import DRIVER
 from dhafnck_db.errors import ToolkitError
 from dhafnck_db.guard import Facts, Work
@@ -51,10 +52,14 @@ def migrate(connection: Connection, target: Target) -> None:
     """Run the command's migrations; a database that gets its first schema gets its identity."""
     reads = command() in READING
 
+    def note(ctx: MigrationContext, heads: set[str], **_: object) -> None:
+        identity.stamp(connection, target)
+        applied.record(connection, context.script, heads, target.settings)
+
     def once() -> None:
         context.configure(
             connection=connection,
-            on_version_apply=lambda **step: identity.stamp(step["ctx"].connection, target),
+            on_version_apply=note,
             dont_mutate=reads,  # else Alembic makes its table even for what only reads
             **metadata.comparison(target.settings.db_metadata, connection),
         )

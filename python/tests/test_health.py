@@ -90,7 +90,7 @@ def test_text_has_a_line_for_each_check(shared: URL, run: Run) -> None:
         ("UPDATE dhafnck.identity SET environment = 'prod'", "identity", "asked for was dev"),
         ("UPDATE alembic_version SET version_num = '0000'", "schema", f"0000; head is {HEAD}"),
         ("DROP TABLE alembic_version", "schema", f"revision none; head is {HEAD}"),
-        ("DROP TABLE task_labels", "schema", "no table task_labels"),
+        ("DROP TABLE task_labels", "schema", "no table public.task_labels"),
         ("DROP EXTENSION pg_trgm", "extensions", "missing: pg_trgm"),
         ("ALTER DATABASE {} SET timezone = 'Europe/Berlin'", "settings", "Europe/Berlin"),
         ("ALTER DATABASE {} SET default_transaction_read_only = on", "read-write", "read-only"),

@@ -1,4 +1,4 @@
-"""The tables that this project keeps for itself: identity, audit trail and legacy imports.
+"""The tables that this project keeps for itself: identity, revisions, audit trail, legacy imports.
 
 They never share a metadata with the models: an application may bring others while these stay.
 """
@@ -20,7 +20,7 @@ from sqlalchemy import (
     func,
     true,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from dhafnck_db.naming import NAMING_CONVENTION
 
@@ -45,6 +45,18 @@ identity = Table(
     CheckConstraint("environment IN ('dev', 'test', 'prod')", name="ck_identity_environment"),
     schema=PROJECT_SCHEMA,
     comment="Which database this is; one row, held against the environment before every write",
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("revision", Text, primary_key=True),
+    Column("after", ARRAY(Text), nullable=False, comment="the revisions that it builds on"),
+    Column("sha256", Text, nullable=False, comment="of its file, when it was applied"),
+    Column("tables", ARRAY(Text), nullable=False, comment="of the models, after it"),
+    Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    schema=PROJECT_SCHEMA,
+    comment="The revisions that this database has, as their files were when they were applied",
 )
 
 audit = Table(

@@ -53,6 +53,13 @@ def own_schemas(reference: str, connection: Connection) -> set[str]:
     return {table.schema or default for part in load(reference) for table in part.tables.values()}
 
 
+def table_names(reference: str, connection: Connection) -> set[str]:
+    """Return the names of the models' tables, with their schema."""
+    default = connection.dialect.default_schema_name or "public"
+    tables = load(reference)[0].tables.values()
+    return {f"{table.schema or default}.{table.name}" for table in tables}
+
+
 def comparison(reference: str, connection: Connection | None = None) -> dict[str, Any]:
     """Return the options under which Alembic compares the models with a database.
 

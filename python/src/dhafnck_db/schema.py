@@ -23,9 +23,9 @@ from sqlalchemy import Connection, Table
 from sqlalchemy.schema import SchemaItem
 
 from dhafnck_db import metadata
-from dhafnck_db.errors import ConfigurationError, TargetError, UsageError
+from dhafnck_db.errors import TargetError, UsageError
 from dhafnck_db.revision import current, require
-from dhafnck_db.settings import Settings
+from dhafnck_db.settings import Settings, alembic_ini
 from dhafnck_db.target import Target
 
 Verb = Literal["upgrade", "downgrade"]
@@ -141,18 +141,9 @@ def revision(connection: Connection, target: Target, message: str, *, autogenera
 
 
 def alembic_config(settings: Settings) -> Config:
-    """Return Alembic's configuration: DB_ALEMBIC_INI, else alembic.ini of the source checkout.
-
-    Raises:
-        ConfigurationError: no such file.
-    """
-    path = settings.db_alembic_ini or Path(__file__).resolve().parents[3] / "alembic.ini"
-    if not path.is_file():
-        raise ConfigurationError(
-            "alembic-ini-missing", f"no such file: {path}", help="name it in DB_ALEMBIC_INI"
-        )
+    """Return Alembic's configuration. Raises what `alembic_ini` raises."""
     # What Alembic prints would mix with the JSON of a command.
-    return Config(path, cmd_opts=Namespace(quiet=True))
+    return Config(alembic_ini(settings), cmd_opts=Namespace(quiet=True))
 
 
 def _move(connection: Connection, target: Target, verb: Verb, revision: str, dry_run: bool) -> Move:

@@ -131,6 +131,20 @@ def load_settings(*, connecting: bool = True) -> Settings:
     return settings
 
 
+def alembic_ini(settings: Settings) -> Path:
+    """Return Alembic's configuration file: DB_ALEMBIC_INI, else that of the source checkout.
+
+    Raises:
+        ConfigurationError: no such file.
+    """
+    path = settings.db_alembic_ini or Path(__file__).resolve().parents[3] / "alembic.ini"
+    if not path.is_file():
+        raise ConfigurationError(
+            "alembic-ini-missing", f"no such file: {path}", help="name it in DB_ALEMBIC_INI"
+        )
+    return path
+
+
 def read_env_file(path: Path) -> dict[str, str]:
     """Return the variables of an env file, as strings; /dev/null has none.
 

@@ -1,0 +1,114 @@
+"""Which revisions a database has, and the hash of the file that each came from.
+
+It is written in the transaction of each migration. Where the files are still the same, the database
+itself says whether it is at head, and Alembic and the models need not be loaded for that.
+"""
+
+from __future__ import annotations
+
+import configparser
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy.dialects.postgresql import insert
+
+from dhafnck_db import metadata
+from dhafnck_db.bookkeeping import revisions
+from dhafnck_db.settings import Settings, alembic_ini
+
+if TYPE_CHECKING:
+    from alembic.script import ScriptDirectory
+
+TABLES = text("""
+    SELECT name FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace,
+    LATERAL concat(nspname, '.', relname) AS name
+    WHERE relkind IN ('r', 'p') AND name = ANY (:names)
+""")
+
+
+@dataclass(frozen=True)
+class Applied:
+    """One revision of a database."""
+
+    revision: str
+    after: list[str]  # the revisions that it builds on
+    sha256: str  # of its file, when it was applied
+    tables: list[str]  # of the models, as they stood after it; with their schema
+
+
+def record(
+    connection: Connection, script: ScriptDirectory, heads: set[str], settings: Settings
+) -> None:
+    """Make the record say what the database has now; does nothing where there is no such table.
+
+    Part of the caller's transaction.
+
+    Args:
+        connection: to the database, after a revision was applied or undone.
+        script: the revisions.
+        heads: the newest of those that the database has.
+        settings: name the models.
+    """
+    if not inspect(connection).has_table(revisions.name, schema=revisions.schema):
+        return
+    steps = {step.revision: step for step in script.iterate_revisions(tuple(heads), "base")}
+    connection.execute(revisions.delete().where(revisions.c.revision.not_in(steps)))
+    models = metadata.table_names(settings.db_metadata, connection)
+    tables = sorted(existing(connection, models))
+    for name, step in steps.items():
+        row = insert(revisions).values(
+            revision=name,
+            after=list(step._all_down_revisions),
+            sha256=_hash(Path(step.path)),
+            tables=tables,
+        )
+        connection.execute(row.on_conflict_do_nothing())
+
+
+def read(connection: Connection) -> list[Applied]:
+    """Return what the database has; empty where it was not recorded. Read-only."""
+    if not inspect(connection).has_table(revisions.name, schema=revisions.schema):
+        return []
+    c = revisions.c
+    rows = connection.execute(select(c.revision, c.after, c.sha256, c.tables))
+    return [Applied(*row) for row in rows]
+
+
+def existing(connection: Connection, names: Collection[str]) -> set[str]:
+    """Return those of the named tables that the database has. Read-only."""
+    return set(connection.scalars(TABLES, {"names": list(names)}))
+
+
+def newest(recorded: list[Applied], settings: Settings) -> Applied | None:
+    """Return the recorded revision that is the head of this checkout.
+
+    None where the record cannot say that: nothing was recorded, a revision is pending, or a file is
+    another than when it was applied. Read-only; nothing is connected.
+    """
+    files = _files(settings)
+    if files is None or files != {step.sha256 for step in recorded}:
+        return None
+    below = {name for step in recorded for name in step.after}
+    heads = [step for step in recorded if step.revision not in below]
+    return heads[0] if len(heads) == 1 else None
+
+
+def _files(settings: Settings) -> set[str] | None:
+    """Return the hashes of the revision files, or None where Alembic has to say where they are."""
+    ini = alembic_ini(settings)
+    parser = configparser.ConfigParser({"here": str(ini.parent)})
+    parser.read(ini, encoding="utf-8")
+    if not parser.has_option("alembic", "script_location") or parser.has_option(
+        "alembic", "version_locations"
+    ):
+        return None
+    folder = Path(parser.get("alembic", "script_location")) / "versions"
+    return {_hash(path) for path in folder.glob("*.py")}
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
