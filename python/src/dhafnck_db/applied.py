@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from dhafnck_db import metadata
+from dhafnck_db import metadata, revision
 from dhafnck_db.bookkeeping import revisions
 from dhafnck_db.settings import Settings, alembic_ini
 
@@ -95,6 +95,16 @@ def newest(recorded: list[Applied], settings: Settings) -> Applied | None:
     below = {name for step in recorded for name in step.after}
     heads = [step for step in recorded if step.revision not in below]
     return heads[0] if len(heads) == 1 else None
+
+
+def head(connection: Connection, settings: Settings) -> str | None:
+    """Return the revision of a database whose record proves that it is at head, else None.
+
+    Read-only. Raises what `revision.current` raises.
+    """
+    found = newest(read(connection), settings)
+    at_head = found is not None and revision.current(connection) == found.revision
+    return found.revision if found is not None and at_head else None
 
 
 def _files(settings: Settings) -> set[str] | None:

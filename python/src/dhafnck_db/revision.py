@@ -1,9 +1,12 @@
-"""Which revision a database is at; Alembic is not needed to know that.
+"""Which revision a database is at, and what a move to another is; without Alembic.
 
 It never writes.
 """
 
 from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, select
 
@@ -12,6 +15,26 @@ from dhafnck_db.target import Target
 
 # Alembic's own table.
 VERSION = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
+
+Verb = Literal["upgrade", "downgrade"]
+
+
+@dataclass(frozen=True)
+class Move:
+    """What an upgrade or a downgrade did, or would do."""
+
+    changed: bool
+    before: str | None
+    after: str | None
+    revisions: list[str]  # in the order in which they are applied or undone
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def facts(self, verb: Verb) -> dict[str, str]:
+        """Return what the guard's card says of it."""
+        label = "pending" if verb == "upgrade" else "undoes"
+        return {label: ", ".join(self.revisions) or "none"}
 
 
 def current(connection: Connection) -> str | None:

@@ -8,9 +8,8 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -24,29 +23,9 @@ from sqlalchemy.schema import SchemaItem
 
 from dhafnck_db import metadata
 from dhafnck_db.errors import TargetError, UsageError
-from dhafnck_db.revision import current, require
+from dhafnck_db.revision import Move, Verb, current, require
 from dhafnck_db.settings import Settings, alembic_ini
 from dhafnck_db.target import Target
-
-Verb = Literal["upgrade", "downgrade"]
-
-
-@dataclass(frozen=True)
-class Move:
-    """What an upgrade or a downgrade did, or would do."""
-
-    changed: bool
-    before: str | None
-    after: str | None
-    revisions: list[str]  # in the order in which they are applied or undone
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def facts(self, verb: Verb) -> dict[str, str]:
-        """Return what the guard's card says of it."""
-        label = "pending" if verb == "upgrade" else "undoes"
-        return {label: ", ".join(self.revisions) or "none"}
 
 
 def plan(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from dhafnck_db.guard import Work
-    from dhafnck_db.schema import Move, Verb
+    from dhafnck_db.revision import Move, Verb
     from dhafnck_db.target import Target
 
 DIFFERENT = 6
@@ -35,14 +35,22 @@ def upgrade(revision: str, dry_run: bool, confirm: str | None, format_: str) -> 
 
     Runs under a lock: of several upgrades started at once, one applies and the others wait.
     """
-    from dhafnck_db import schema
+    from dhafnck_db import applied
+    from dhafnck_db.revision import Move
     from dhafnck_db.session import open_session
     from dhafnck_db.target import current_target
 
     target = current_target()
     work = _work(target, "upgrade", revision, dry_run=dry_run, confirm=confirm)
     with open_session(target, work) as connection:
-        move = schema.upgrade(connection, target, revision, dry_run=dry_run)
+        with connection.begin():
+            at_head = applied.head(connection, target.settings)
+        if revision == "head" and at_head is not None:
+            move = Move(False, at_head, at_head, [])
+        else:  # only now, since Alembic takes as long to load as all of the above
+            from dhafnck_db import schema
+
+            move = schema.upgrade(connection, target, revision, dry_run=dry_run)
     emit(move.to_dict(), format_, lambda: _show_move(move, "upgrade", dry_run))
 
 
@@ -154,10 +162,11 @@ def history(format_: str) -> None:
 
 
 def _work(target: Target, verb: Verb, revision: str, *, dry_run: bool, confirm: str | None) -> Work:
-    from dhafnck_db import schema
     from dhafnck_db.guard import Facts, Work
 
     def facts(connection: Connection) -> Facts:
+        from dhafnck_db import schema
+
         return schema.plan(connection, target, verb, revision).facts(verb)
 
     destructive = verb == "downgrade"
