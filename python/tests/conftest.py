@@ -220,7 +220,8 @@ def surface(server: Server) -> str:
     defaults = yaml.safe_load((ACCESS / "defaults" / "main.yml").read_text())
     name = "surface"
     with closing(server.connect()) as connection, connection.cursor() as cursor:
-        cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        make = sql.SQL("CREATE DATABASE {} OWNER {}")
+        cursor.execute(make.format(sql.Identifier(name), sql.Identifier(OWNER)))
     with closing(server.connect(name)) as connection, connection.cursor() as cursor:
         cursor.execute(
             (ACCESS / "files" / "surface.sql").read_text(),

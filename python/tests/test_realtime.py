@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg2
 import pytest
-from conftest import Ended, Server, configuration
+from conftest import OWNER, Ended, Server, configuration
 from fix_schema import execute
 from sqlalchemy import URL
 
@@ -30,7 +30,7 @@ def test_publishing_is_predicted_done_once_and_done_with(at_head: URL, done: Jso
     env = configuration(at_head)
     expected = {
         "changed": True,
-        "created": True,
+        "created": False,
         "added": ["public.labels", "public.tasks"],
         "removed": [],
         "tables": ["public.labels", "public.tasks"],
@@ -39,10 +39,10 @@ def test_publishing_is_predicted_done_once_and_done_with(at_head: URL, done: Jso
     }
     names = ("tasks", "public.labels")
     assert done("realtime", "publish", *names, "--dry-run", env=env) == expected
-    assert execute(at_head, "SELECT FROM pg_publication") == []
+    assert published(at_head) == []
     assert done("realtime", "publish", *names, env=env) == expected
     assert published(at_head) == expected["tables"]
-    again = {**expected, "changed": False, "created": False, "added": []}
+    again = {**expected, "changed": False, "added": []}
     assert done("realtime", "publish", *names, env=env) == again
 
     moved = {**again, "changed": True, "added": ["public.agents"], "removed": ["public.labels"]}
@@ -78,7 +78,7 @@ def test_only_tables_of_the_application_are_published(at_head: URL, run: Run, na
     ended = run("realtime", "publish", "tasks", name, env=configuration(at_head))
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith(f"error[table-unknown]: {name} is no table")
-    assert execute(at_head, "SELECT FROM pg_publication") == []
+    assert published(at_head) == []
 
 
 def test_table_without_a_key_is_refused_before_its_writers_are(at_head: URL, run: Run) -> None:
@@ -92,6 +92,7 @@ def test_table_without_a_key_is_refused_before_its_writers_are(at_head: URL, run
 def test_publication_of_all_tables_is_refused(
     superuser: psycopg2.extensions.cursor, at_head: URL, run: Run
 ) -> None:
+    superuser.execute("DROP PUBLICATION supabase_realtime")
     superuser.execute("CREATE PUBLICATION supabase_realtime FOR ALL TABLES")
     ended = run("realtime", "publish", "tasks", env=configuration(at_head))
     assert (ended.code, ended.err.split(":")[0]) == (5, "error[publication-of-all-tables]")
@@ -100,20 +101,34 @@ def test_publication_of_all_tables_is_refused(
 def test_publication_of_somebody_else_is_refused_and_stays(
     superuser: psycopg2.extensions.cursor, at_head: URL, run: Run
 ) -> None:
-    superuser.execute("CREATE PUBLICATION supabase_realtime")
+    superuser.execute("ALTER PUBLICATION supabase_realtime OWNER TO CURRENT_USER")
     ended = run("realtime", "publish", "tasks", env=configuration(at_head))
     assert (ended.code, ended.err.split(":")[0]) == (5, "error[publication-refused]")
     assert "cause: must be owner of publication supabase_realtime" in ended.err
     assert published(at_head) == []
 
 
+def test_publication_is_there_before_anything_is_published(at_head: URL) -> None:
+    owner = "SELECT pg_get_userbyid(pubowner) FROM pg_publication"
+    assert execute(at_head, f"{owner} WHERE pubname = 'supabase_realtime'") == [(OWNER,)]
+
+
+def test_lost_publication_is_made_again(at_head: URL, done: Json) -> None:
+    execute(at_head, "DROP PUBLICATION supabase_realtime")
+    env = configuration(at_head)
+    assert done("realtime", "publish", "tasks", "--dry-run", env=env)["created"] is True
+    assert execute(at_head, "SELECT FROM pg_publication") == []
+    assert done("realtime", "publish", "tasks", env=env)["created"] is True
+    assert published(at_head) == ["public.tasks"]
+
+
 def test_text_says_what_was_published(at_head: URL, run: Run) -> None:
     silent = "nothing is streamed: wal_level is replica, not logical\n"
-    created = "publication supabase_realtime would be created\npublic.tasks would be added\n"
+    added = "public.tasks would be added\n"
     env = configuration(at_head)
     for command, said in (
-        (("tasks", "--dry-run"), created),
-        (("tasks",), created.replace("would be ", "")),
+        (("tasks", "--dry-run"), added),
+        (("tasks",), added.replace("would be ", "")),
         (("tasks",), "published: public.tasks; nothing to change\n"),
         ((), "public.tasks removed\n"),
         ((), "published: none; nothing to change\n"),

@@ -12,5 +12,6 @@ SELECT
             WHERE e.extname = wanted.name AND e.extnamespace = to_regnamespace('extensions')
         )
     )
+    OR NOT EXISTS (SELECT FROM pg_publication WHERE pubname = 'supabase_realtime')
     OR current_setting('TimeZone') <> 'UTC'
     OR current_setting('search_path') <> '"$user", public, extensions' AS surface

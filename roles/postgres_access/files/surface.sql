@@ -1,6 +1,7 @@
 -- What Supabase has in every database and plain PostgreSQL lacks: schemas auth and extensions, the functions that
--- row level security policies call, the extensions, and the settings of the database. Safe to run again. Arguments:
--- surface, the version of this file, by which a later run sees that nothing is to be done, and extensions (JSON).
+-- row level security policies call, the extensions, the publication of Realtime, and the settings of the database.
+-- Safe to run again. Arguments: surface, the version of this file, by which a later run sees that nothing is to be
+-- done, and extensions (JSON).
 
 CREATE SCHEMA IF NOT EXISTS auth;
 CREATE SCHEMA IF NOT EXISTS extensions;
@@ -64,6 +65,18 @@ BEGIN
     EXECUTE 'ALTER DATABASE ' || quote_ident(current_database())
         || ' SET search_path = "$user", public, extensions';
     EXECUTE 'ALTER DATABASE ' || quote_ident(current_database()) || ' SET timezone = ''UTC''';
+END
+$$;
+
+-- Empty: `dhafnck-db realtime publish` puts the declared tables in. The database's owner may change it, as on Supabase.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_publication WHERE pubname = 'supabase_realtime') THEN
+        CREATE PUBLICATION supabase_realtime;
+        EXECUTE 'ALTER PUBLICATION supabase_realtime OWNER TO ' || (
+            SELECT quote_ident(pg_get_userbyid(datdba)) FROM pg_database WHERE datname = current_database()
+        );
+    END IF;
 END
 $$;
 
