@@ -13,6 +13,8 @@ from sqlalchemy import URL
 Run = Callable[..., Ended]
 Json = Callable[..., dict[str, Any]]
 
+WAY = {"way": "DATABASE_URL"}
+
 
 @pytest.fixture
 def two(at_head: URL, checkout: Path) -> dict[str, str]:
@@ -23,7 +25,7 @@ def two(at_head: URL, checkout: Path) -> dict[str, str]:
 
 def test_upgrade_is_predicted_done_once_and_done_with(database: URL, done: Json) -> None:
     env, empty = configuration(database), catalog(database)
-    expected = {"changed": True, "before": None, "after": HEAD, "revisions": REVISIONS}
+    expected = {"changed": True, "before": None, "after": HEAD, "revisions": REVISIONS, **WAY}
     assert done("schema", "upgrade", "--dry-run", env=env) == expected
     assert catalog(database) == empty
 
@@ -31,7 +33,7 @@ def test_upgrade_is_predicted_done_once_and_done_with(database: URL, done: Json)
     upgraded = catalog(database)
     assert len(upgraded) > len(empty)
 
-    expected = {"changed": False, "before": HEAD, "after": HEAD, "revisions": []}
+    expected = {"changed": False, "before": HEAD, "after": HEAD, "revisions": [], **WAY}
     assert done("schema", "upgrade", "--dry-run", env=env) == expected
     assert done("schema", "upgrade", env=env) == expected
     assert catalog(database) == upgraded
@@ -39,7 +41,7 @@ def test_upgrade_is_predicted_done_once_and_done_with(database: URL, done: Json)
 
 def test_downgrade_is_predicted_done_once_and_done_with(at_head: URL, done: Json) -> None:
     env, upgraded = configuration(at_head), catalog(at_head)
-    expected = {"changed": True, "before": HEAD, "after": None, "revisions": REVISIONS[::-1]}
+    expected = {"changed": True, "before": HEAD, "after": None, "revisions": REVISIONS[::-1], **WAY}
     assert done("schema", "downgrade", "base", "--dry-run", env=env) == expected
     assert catalog(at_head) == upgraded
 
@@ -47,7 +49,7 @@ def test_downgrade_is_predicted_done_once_and_done_with(at_head: URL, done: Json
     left = {name for name, _ in catalog(at_head) if name.startswith(("public.", "dhafnck."))}
     assert left == {"public.alembic_version", "public.alembic_version_pkc"}
 
-    expected = {"changed": False, "before": None, "after": None, "revisions": []}
+    expected = {"changed": False, "before": None, "after": None, "revisions": [], **WAY}
     assert done("schema", "downgrade", "base", env=env) == expected
 
 
@@ -56,7 +58,7 @@ def test_upgrade_applies_only_what_is_pending(
     at_head: URL, two: dict[str, str], done: Json, revision: str
 ) -> None:
     before = catalog(at_head)
-    expected = {"changed": True, "before": HEAD, "after": NEXT, "revisions": [NEXT]}
+    expected = {"changed": True, "before": HEAD, "after": NEXT, "revisions": [NEXT], **WAY}
     assert done("schema", "upgrade", revision, "--dry-run", env=two) == expected
     assert catalog(at_head) == before
     assert done("schema", "upgrade", revision, env=two) == expected
@@ -68,7 +70,7 @@ def test_upgrade_to_an_older_revision_changes_nothing(
     at_head: URL, two: dict[str, str], done: Json
 ) -> None:
     done("schema", "upgrade", env=two)
-    expected = {"changed": False, "before": NEXT, "after": NEXT, "revisions": []}
+    expected = {"changed": False, "before": NEXT, "after": NEXT, "revisions": [], **WAY}
     assert done("schema", "upgrade", HEAD, "--dry-run", env=two) == expected
     assert done("schema", "upgrade", HEAD, env=two) == expected
     assert version(at_head) == NEXT
@@ -80,7 +82,7 @@ def test_downgrade_undoes_only_what_is_above(
 ) -> None:
     before = catalog(at_head)
     done("schema", "upgrade", env=two)
-    expected = {"changed": True, "before": NEXT, "after": HEAD, "revisions": [NEXT]}
+    expected = {"changed": True, "before": NEXT, "after": HEAD, "revisions": [NEXT], **WAY}
     assert done("schema", "downgrade", "--dry-run", "--", revision, env=two) == expected
     assert version(at_head) == NEXT
     assert done("schema", "downgrade", "--", revision, env=two) == expected

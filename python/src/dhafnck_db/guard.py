@@ -67,6 +67,7 @@ def require(connection: Connection, target: Target, work: Work) -> None:
         "command": work.command,
         "project": reference,
         "host": f"{target.admin.url.host or 'localhost'}:{target.admin.url.port or 5432}",
+        "way": target.route.reason,
         "server": f"PostgreSQL {_server_version(connection)}",
         "revision": revision.current(connection) or "none",
         **work.facts(connection),

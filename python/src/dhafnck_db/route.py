@@ -54,6 +54,12 @@ class Route:
         """The way that was taken; before that, the first."""
         return self.taken.endpoint if self.taken else self.endpoints[0]
 
+    @property
+    def reason(self) -> str:
+        """Which way was taken, and what became of those before it."""
+        passed = self.taken.passed if self.taken else ()
+        return "; ".join([self.endpoint.way, *([_tried(passed)] if passed else [])])
+
     def open(self, timeout: int, options: dict[str, Any]) -> Connection:
         """Connect by the first way that leads to a server, and remember it for the next time.
 

@@ -51,7 +51,8 @@ def upgrade(revision: str, dry_run: bool, confirm: str | None, format_: str) -> 
             from dhafnck_db import schema
 
             move = schema.upgrade(connection, target, revision, dry_run=dry_run)
-    emit(move.to_dict(), format_, lambda: _show_move(move, "upgrade", dry_run))
+    result = {**move.to_dict(), "way": target.route.reason}
+    emit(result, format_, lambda: _show_move(move, "upgrade", dry_run))
 
 
 @command.command(short_help="Undo revisions.")
@@ -72,7 +73,8 @@ def downgrade(revision: str, dry_run: bool, confirm: str | None, format_: str) -
     work = _work(target, "downgrade", revision, dry_run=dry_run, confirm=confirm)
     with open_session(target, work) as connection:
         move = schema.downgrade(connection, target, revision, dry_run=dry_run)
-    emit(move.to_dict(), format_, lambda: _show_move(move, "downgrade", dry_run))
+    result = {**move.to_dict(), "way": target.route.reason}
+    emit(result, format_, lambda: _show_move(move, "downgrade", dry_run))
 
 
 @command.command(short_help="Show the database's revision.")
