@@ -135,6 +135,7 @@ def test_card_says_what_would_be_written_where(prod: URL, checkout: Path, run: R
         "command": "schema upgrade",
         "project": REF,
         "host": f"127.0.0.1:{prod.port}",
+        "way": "DATABASE_URL",
         "server": f"PostgreSQL {server_version}",
         "revision": HEAD,
         "pending": NEXT,
