@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -61,14 +62,14 @@ class Checkout:
         path.touch(mode=0o600)
         path.write_text(value + "\n")
 
-    def login(self, password: str, user: str = "dhafnck_dev") -> None:
-        psycopg2.connect(
+    def connect(self, password: str, user: str = "dhafnck_dev") -> psycopg2.extensions.connection:
+        return psycopg2.connect(
             host="127.0.0.1",
             port=self.port,
             user=user,
             dbname="dhafnck_mcp_dev",
             password=password,
-        ).close()
+        )
 
     def _watch(self, ended: threading.Event) -> None:
         while not ended.wait(0.02):
@@ -95,7 +96,7 @@ def checkout(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 def test_a_first_run_ends_healthy(checkout: Checkout) -> None:
     assert "health       healthy" in checkout.output
-    checkout.login(OWNER_CANARY)
+    checkout.connect(OWNER_CANARY).close()
 
 
 def test_refused_legacy_file_leaves_the_env_file(checkout: Checkout, tmp_path: Path) -> None:
@@ -115,17 +116,39 @@ def test_refused_legacy_file_leaves_the_env_file(checkout: Checkout, tmp_path: P
 def test_a_changed_password_takes_effect_on_an_existing_server(checkout: Checkout) -> None:
     checkout.secret("owner", NEW_CANARY)
     assert checkout.run("--diff") == 0, checkout.output[-3000:]
-    checkout.login(NEW_CANARY)
+    checkout.connect(NEW_CANARY).close()
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
-        checkout.login(OWNER_CANARY)
+        checkout.connect(OWNER_CANARY).close()
 
 
 def test_a_changed_password_of_the_superuser_takes_effect_too(checkout: Checkout) -> None:
     checkout.secret("postgres", NEW_SUPERUSER_CANARY)
     assert checkout.run() == 0, checkout.output[-3000:]
-    checkout.login(NEW_SUPERUSER_CANARY, user="postgres")
+    checkout.connect(NEW_SUPERUSER_CANARY, user="postgres").close()
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
-        checkout.login(SUPERUSER_CANARY, user="postgres")
+        checkout.connect(SUPERUSER_CANARY, user="postgres").close()
+
+
+@pytest.mark.parametrize(
+    ("drift", "mended"),
+    [
+        ("ALTER ROLE dhafnck_dev PASSWORD 'by hand'", "Ensure the owner exists"),
+        ("ALTER ROLE dhafnck_dev CREATEDB", "Ensure the owner exists"),
+        ("ALTER ROLE anon LOGIN", "Ensure the roles of row level security exist"),
+        ("DROP EXTENSION pg_trgm", "Ensure the surface that Supabase has"),
+        ("DROP PUBLICATION supabase_realtime", "Ensure the surface that Supabase has"),
+    ],
+)
+def test_what_was_changed_by_hand_is_put_right(checkout: Checkout, drift: str, mended: str) -> None:
+    with closing(checkout.connect(NEW_SUPERUSER_CANARY, user="postgres")) as superuser:
+        superuser.autocommit = True
+        superuser.cursor().execute(drift)
+    seen = len(checkout.output)
+    assert checkout.run() == 0, checkout.output[-3000:]
+    tasks = checkout.output[seen:].split("\nTASK [")[1:]
+    (task,) = [task.partition("]")[0] for task in tasks if "\nchanged: [" in task]
+    assert mended in task
+    checkout.connect(NEW_CANARY).close()
 
 
 def test_a_wrong_superuser_password_fails_and_is_not_printed(checkout: Checkout) -> None:

@@ -1,4 +1,5 @@
--- Whether a declared role or membership is missing or other than declared, and the missing databases. Arguments, as JSON: roles and databases.
+-- Whether a declared role or membership is missing or other than declared, whether the owner is, and the missing
+-- databases. Arguments: roles and databases (JSON), owner, comment (of the owner).
 SELECT
     EXISTS (
         SELECT FROM jsonb_to_recordset(%(roles)s::jsonb) AS wanted (name text, flags text)
@@ -21,6 +22,12 @@ SELECT
             JOIN pg_roles AS granted ON granted.oid = m.roleid AND granted.rolname = groups.name
         )
     ) AS roles,
+    NOT EXISTS (
+        SELECT FROM pg_roles AS r
+        WHERE r.rolname = %(owner)s AND r.rolcanlogin
+            AND NOT (r.rolsuper OR r.rolcreatedb OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls)
+            AND shobj_description(r.oid, 'pg_authid') = %(comment)s
+    ) AS owner,
     ARRAY(
         SELECT wanted.name
         FROM jsonb_array_elements_text(%(databases)s::jsonb) AS wanted (name)
