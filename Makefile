@@ -7,7 +7,7 @@ export PROVIDER SQLITE OWNER QUARANTINE REPORT CONFIRM
 VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup dev migrate rollback sample rehearse health psql status stop reset image test test-python test-molecule lint bench bench-import bench-audit scoreboard lock
+.PHONY: help setup dev migrate rollback sample rehearse health serve psql status stop reset image test test-python test-molecule lint bench bench-import bench-audit scoreboard lock
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ rehearse: setup ## The whole production run against a stand-in for the project, 
 
 health: setup ## Measure the database; fails when it is unhealthy
 	@dhafnck-db health
+
+serve: setup ## Serve health, metrics and a page [PORT=8080] [HOST=127.0.0.1]
+	@dhafnck-db serve $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
 
 psql: setup ## Open psql on the development database
 	@dhafnck-db psql

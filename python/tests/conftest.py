@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import psycopg2
 import pytest
@@ -27,7 +27,7 @@ from sqlalchemy import URL, Engine, create_engine
 
 from dhafnck_db.cli.main import main
 
-pytest_plugins = ["fix_schema", "fix_prod", "fix_audit"]
+pytest_plugins = ["fix_schema", "fix_prod", "fix_audit", "fix_service"]
 
 ROOT = Path(__file__).resolve().parents[2]
 ACCESS = ROOT / "roles" / "postgres_access"
@@ -133,8 +133,15 @@ def as_server_user(command: list[str]) -> list[str]:
 
 @pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A server for all tests, which none of them stops."""
+    with private_server(request.config) as running:
+        yield running
+
+
+@contextmanager
+def private_server(config: pytest.Config) -> Iterator[Server]:
     """Start a private cluster in a temporary directory; stop it and remove it afterwards."""
-    programs = _server_programs(request.config)
+    programs = _server_programs(config)
     home = Path(tempfile.mkdtemp(prefix="dhafnck-pg-"))
     home.chmod(0o755)
     if os.getuid() == 0 and not programs.is_relative_to("/usr"):
@@ -167,9 +174,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
             "log_statement = 'all'\nlogging_collector = on\nlog_filename = 'server.log'\n"
         )
     log = (home / "stderr").open("wb")
-    process = subprocess.Popen(
-        as_server_user([f"{programs}/postgres", "-D", str(data)]), stdout=log, stderr=log
-    )
+    process = start(programs, data, log)
     running = Server(programs, port, data)
     try:
         _wait_until_ready(running, process)
@@ -177,10 +182,19 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
             _create_roles(cursor)
         yield running
     finally:
-        process.send_signal(2)  # fast shutdown
-        process.wait(timeout=30)
+        end(process)
         log.close()
         shutil.rmtree(home)
+
+
+def start(programs: Path, data: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    command = as_server_user([f"{programs}/postgres", "-D", str(data)])
+    return subprocess.Popen(command, stdout=log, stderr=log)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGINT)  # fast shutdown
+    process.wait(timeout=30)
 
 
 def _wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
@@ -217,6 +231,10 @@ def _create_roles(cursor: psycopg2.extensions.cursor) -> None:
 @pytest.fixture(scope="session")
 def surface(server: Server) -> str:
     """Make a template database with the surface that Supabase has, from the role's own files."""
+    return make_surface(server)
+
+
+def make_surface(server: Server) -> str:
     defaults = yaml.safe_load((ACCESS / "defaults" / "main.yml").read_text())
     name = "surface"
     with closing(server.connect()) as connection, connection.cursor() as cursor:
@@ -243,6 +261,14 @@ def database(server: Server, surface: str) -> Iterator[URL]:
 @contextmanager
 def copy_of(template: str, server: Server) -> Iterator[URL]:
     """A fresh copy of a database that nobody is connected to, as the URL of its owner."""
+    url = make_copy(template, server)
+    yield url
+    with closing(server.connect()) as connection, connection.cursor() as cursor:
+        name = sql.Identifier(str(url.database))
+        cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+def make_copy(template: str, server: Server) -> URL:
     name = f"test_{os.urandom(4).hex()}"
     identifier = sql.Identifier(name)
     with closing(server.connect()) as connection, connection.cursor() as cursor:
@@ -254,8 +280,7 @@ def copy_of(template: str, server: Server) -> Iterator[URL]:
         # Settings of a database are not copied from its template.
         for setting in ('search_path = "$user", public, extensions', "timezone = 'UTC'"):
             cursor.execute(sql.SQL("ALTER DATABASE {} SET {}").format(identifier, sql.SQL(setting)))
-        yield server.url(name)
-        cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
+    return server.url(name)
 
 
 @pytest.fixture

@@ -21,7 +21,16 @@ Configure = Callable[[dict[str, str]], None]
 Run = Callable[..., Ended]
 
 PROGRAM = str(Path(sys.executable).with_name("dhafnck-db"))
-HEAVY = ("alembic", "psycopg2", "pydantic", "rich", "sqlalchemy")
+HEAVY = (
+    "alembic",
+    "fastapi",
+    "prometheus_client",
+    "psycopg2",
+    "pydantic",
+    "rich",
+    "sqlalchemy",
+    "uvicorn",
+)
 
 
 def commands(group: click.Group = cli, *above: str) -> Iterator[tuple[str, ...]]:

@@ -16,6 +16,7 @@ from psycopg2 import sql
 from sqlalchemy import URL
 
 from dhafnck_db import health
+from dhafnck_db.health import measure
 
 Run = Callable[..., Ended]
 
@@ -30,7 +31,13 @@ CHECKS = [
     "read-write",
     "audit log",
     "pool",
+    "connections",
+    "transactions",
+    "replication",
+    "disk",
+    "clock",
     "latency",
+    "certificate",
     "legacy",
 ]
 
@@ -161,7 +168,7 @@ def test_log_of_the_server_tells_by_which_of_the_two(
     pgaudit: str | None, statements: str, finding: str
 ) -> None:
     settings = {"log_statement": statements} | ({"pgaudit.log": pgaudit} if pgaudit else {})
-    assert health.judged_audit_log(settings, "prod") == ("ok", finding)
+    assert health.judged_audit_log(settings, "prod")[:2] == ("ok", finding)
 
 
 @pytest.mark.parametrize(("environment", "status"), [("prod", "warning"), ("dev", "ok")])
@@ -170,7 +177,7 @@ def test_log_that_tells_of_neither_is_a_warning_in_production_alone(
     environment: str, status: str, pgaudit: dict[str, str]
 ) -> None:
     found = health.judged_audit_log({"log_statement": "none", **pgaudit}, environment)
-    assert found == (status, "the server's log tells of neither DDL nor role changes")
+    assert found[:2] == (status, "the server's log tells of neither DDL nor role changes")
 
 
 def test_setting_of_a_library_that_is_not_loaded_counts_for_nothing(
@@ -193,7 +200,7 @@ def test_copy_on_another_server_is_a_warning(at_head: URL, run: Run) -> None:
 def test_locked_tables_do_not_hold_the_check_up(
     server: Server, shared: URL, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "STATEMENT_LIMIT", "400ms")
+    monkeypatch.setattr(measure, "STATEMENT_LIMIT", "400ms")
     with closing(server.connect(str(shared.database))) as other, other.cursor() as cursor:
         cursor.execute("BEGIN; LOCK TABLE alembic_version, dhafnck.identity, legacy.imports")
         started = time.monotonic()
@@ -219,7 +226,7 @@ def test_server_that_accepts_and_says_nothing_does_not_hold_the_check_up(
 def test_frozen_server_does_not_hold_the_check_up(
     server: Server, shared: URL, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "DEADLINE", 1.0)
+    monkeypatch.setattr(measure, "DEADLINE", 1.0)
     over = threading.Event()
 
     def freeze() -> None:

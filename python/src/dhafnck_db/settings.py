@@ -71,6 +71,17 @@ class Settings(BaseSettings):
         pattern=r"^\d+(min|h|d)$",
         description="oldest backup that a destructive command on production takes",
     )
+    db_health_cache: float = Field(
+        1, ge=0, description="seconds for which `serve` gives the same answer about health"
+    )
+    db_health_timeout: float = Field(
+        5, ge=1, description="seconds after which `serve` answers, whatever the server does"
+    )
+    db_disk_limit: int | None = Field(
+        None,
+        ge=1,
+        description="megabytes that the database may fill: its disk, or the plan's quota",
+    )
     db_env_file: Path | None = Field(None, description="the env file, if not .env.dev or .env.prod")
     supabase_url: str | None = Field(None, description="`https://<ref>.supabase.co`")
     supabase_anon_key: SecretStr | None = Field(None, description="the project's public API key")

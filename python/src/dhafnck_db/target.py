@@ -115,6 +115,21 @@ def create_engine(settings: Settings | None = None) -> Engine:
     )
 
 
+def probe_engine(target: Target, seconds: float) -> Engine:
+    """Return an engine that keeps no connection, for the one of a probe on the app endpoint.
+
+    Args:
+        target: where to.
+        seconds: how long a connection may take, if DB_CONNECT_TIMEOUT is longer; libpq takes
+            whole seconds, and no fewer than 2.
+    """
+    timeout = max(2, min(target.settings.db_connect_timeout, int(seconds)))
+    arguments = {**_connect_args("dhafnck-probe"), "connect_timeout": timeout}
+    return sqlalchemy.create_engine(
+        target.app.url, poolclass=NullPool, echo=False, connect_args=arguments
+    )
+
+
 def pool_of(settings: Settings) -> tuple[int, int]:
     """Return pool size and overflow: as set, else the profile's."""
     profile = PROFILES[settings.database_type]

@@ -22,7 +22,17 @@ REPEATED_AFTER = 0.01  # seconds, of a signal that came where it could not be ra
 class LazyGroup(click.Group):
     """A group that imports the module of a command when the command is looked at."""
 
-    modules = ("audit", "backup", "health", "psql", "realtime", "schema", "sqlite", "target")
+    modules = (
+        "audit",
+        "backup",
+        "health",
+        "psql",
+        "realtime",
+        "schema",
+        "serve",
+        "sqlite",
+        "target",
+    )
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.modules)
