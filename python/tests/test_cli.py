@@ -149,6 +149,7 @@ def test_json_is_exactly_one_object(at_head: URL, tmp_path: Path, run: Run) -> N
         ("sqlite", "import", "old.db", "--owner", "me"),
         ("sqlite", "verify", "old.db"),
         ("health",),
+        ("stats",),
     ):
         ended = run(*command, "--format", "json", env=env)
         assert (ended.code, ended.err) == (0, "")

@@ -48,6 +48,7 @@ READS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("sqlite", "assess"): ("old.db",),
     ("sqlite", "sample"): ("new.db",),
     ("sqlite", "verify"): ("old.db",),
+    ("stats",): (),
     ("target", "budget"): ("--processes", "1", "--server", "100"),
     ("target", "show"): (),
 }

@@ -31,6 +31,7 @@ class LazyGroup(click.Group):
         "schema",
         "serve",
         "sqlite",
+        "stats",
         "target",
     )
 
