@@ -69,7 +69,7 @@ class Stats:
     temporary: int
     oldest_transaction: float
     replicas: int
-    replication_lag: float
+    replication_lag: float | None  # None where the role may not see it
     tables: list[Table] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
 
@@ -94,11 +94,12 @@ def read(connection: Connection) -> Stats:
     ).one()
     used, limit = connection.execute(CONNECTIONS).one()
     oldest = connection.execute(OLDEST_TRANSACTION).one_or_none()
-    replicas, lag = 0, 0.0
+    replicas: int = 0
+    lag: float | None
     if connection.scalar(select(func.pg_is_in_recovery())):
         lag = float(str(connection.scalar(BEHIND)))
     else:
-        replicas, lag, _ = connection.execute(REPLICAS).one()
+        replicas, lag = connection.execute(REPLICAS).one()
     return Stats(
         size, used, limit, backends, hits, reads, commits, rollbacks, deadlocks, temporary,
         oldest[0] if oldest else 0.0, replicas, lag,

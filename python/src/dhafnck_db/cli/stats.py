@@ -24,7 +24,7 @@ def command(format_: str) -> None:
     ):
         measure.limit_statements(connection)
         found = stats.read(connection)
-    ratio = found.cache_hit_ratio
+    ratio, lag = found.cache_hit_ratio, found.replication_lag
 
     def show() -> None:
         rows = [
@@ -34,7 +34,10 @@ def command(format_: str) -> None:
             ("transactions", f"{found.commits} committed, {found.rollbacks} rolled back"),
             ("deadlocks", found.deadlocks),
             ("oldest transaction", f"{found.oldest_transaction:.0f} s"),
-            ("replicas", f"{found.replicas}, {found.replication_lag:.1f} s behind"),
+            (
+                "replicas",
+                found.replicas if lag is None else f"{found.replicas}, {lag:.1f} s behind",
+            ),
             ("dead rows", found.dead),
         ]
         table(("figure", "value"), rows)

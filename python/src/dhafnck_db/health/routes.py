@@ -16,24 +16,35 @@ from sqlalchemy import Connection
 from dhafnck_db.errors import ToolkitError
 from dhafnck_db.health import measure
 from dhafnck_db.health.checks import CHECKS
-from dhafnck_db.health.findings import Report
+from dhafnck_db.health.findings import Check, Report
 from dhafnck_db.health.probe import Probe
 from dhafnck_db.target import Target, current_target
 
 # What an application cannot work without; the others tell what somebody should look at.
 READY = (measure.REACHABLE, "identity", "schema", "read-write")
-DEEP = tuple(name for name in CHECKS if name != "legacy")  # an import does not end by itself
+CERTIFICATE = "certificate"
+CERTIFICATE_KEPT = 3600.0  # seconds: to look at it takes another handshake
+# An import stays as it is, so nobody asks about it again and again.
+DEEP = tuple(name for name in CHECKS if name not in (CERTIFICATE, "legacy"))
 NOT_CACHED = {"Cache-Control": "no-store"}
 
 
 def health_probe(target: Target | Callable[[], Target] = current_target) -> Probe[Report]:
     """Return a probe that measures a target's health; it connects when it is asked."""
     probe: Probe[Report]
+    certificate: list[Check] = []
+    again = 0.0
 
     def ask(connection: Connection, target: Target, started: float, seconds: float) -> Report:
-        found = measure.reached(target, started)
-        checks = measure.run(connection, target, DEEP, seconds)
-        return Report(target.settings.database_type, str(target.app), [found, *checks])
+        nonlocal certificate, again
+        checks = [measure.reached(target, started)]
+        checks += measure.run(connection, target, DEEP, seconds)
+        if not connection.invalidated:
+            if time.monotonic() >= again:
+                certificate = measure.run(connection, target, [CERTIFICATE], seconds)
+                again = time.monotonic() + CERTIFICATE_KEPT
+            checks += certificate
+        return Report(target.settings.database_type, str(target.app), checks)
 
     def unreached(fault: ToolkitError, started: float) -> Report:
         try:

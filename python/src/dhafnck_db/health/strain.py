@@ -19,7 +19,7 @@ LONG_TRANSACTION = 600.0  # seconds; it keeps VACUUM from all that has died sinc
 FAR_BEHIND = 30.0  # seconds
 SKEW = 5.0  # seconds; tokens and cursors by time go wrong
 SLOW = 250.0  # milliseconds for a round trip
-ENDING = 30 * 86400.0  # seconds before a certificate ends
+ENDING = 14 * 86400.0  # seconds before a certificate ends
 
 # Of all databases: each user may read these counters, which the sessions themselves are not.
 CONNECTIONS = text("""
@@ -34,17 +34,19 @@ OLDEST_TRANSACTION = text("""
     WHERE xact_start IS NOT NULL AND pid <> pg_backend_pid() AND backend_type = 'client backend'
     ORDER BY xact_start LIMIT 1
 """)
-# replay_lag is null once a replica has caught up, and its words are hidden without pg_monitor.
+# replay_lag is null once a replica has caught up; a role without pg_monitor sees that there are
+# replicas, and nothing of them.
 REPLICAS = text("""
     SELECT count(*),
-           coalesce(max(extract(epoch FROM replay_lag)), 0)::float,
-           coalesce(max(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)), 0)::bigint
+           CASE WHEN count(state) = count(*)
+                THEN coalesce(max(extract(epoch FROM replay_lag)), 0)::float END
     FROM pg_stat_replication
 """)
 # A replica that has replayed all it received is not behind, however long nothing was written.
 BEHIND = text("""
     SELECT CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
-           ELSE coalesce(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 0)
+           ELSE extract(epoch FROM clock_timestamp()
+                - coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time()))
            END::float
 """)
 
@@ -85,11 +87,13 @@ def replication(connection: Connection, target: Target) -> Finding:
         seconds = float(str(connection.scalar(BEHIND)))
         said = f"this is a replica, {seconds:.1f} s behind"
         return Finding("warning" if seconds > FAR_BEHIND else "ok", said)
-    count, seconds, size = connection.execute(REPLICAS).one()
+    count, lag = connection.execute(REPLICAS).one()
     if not count:
         return Finding("ok", "no replica")
-    said = f"{count} replica(s), at most {seconds:.1f} s and {size} bytes behind"
-    return Finding("warning" if seconds > FAR_BEHIND else "ok", said)
+    if lag is None:
+        return Finding("ok", f"{count} replica(s); of their lag only pg_monitor is told")
+    said = f"{count} replica(s), at most {lag:.1f} s behind"
+    return Finding("warning" if lag > FAR_BEHIND else "ok", said)
 
 
 def disk(connection: Connection, target: Target) -> Finding:
