@@ -5,7 +5,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -252,3 +254,41 @@ def test_application_mounts_the_router(shared: URL, tmp_path: Path) -> None:
         )
         assert (ended.stdout.strip(), ended.stderr) == (code, "")
         assert time.monotonic() - started < 10
+
+
+def test_no_probe_is_wrong_while_the_server_comes_and_goes(own: Own, serve: Serve) -> None:
+    service = serve(own.url)
+    over = threading.Event()
+    certain: list[tuple[float, float, int]] = []  # from, until, the code of then
+
+    def come_and_go() -> None:
+        while not over.is_set():
+            for change, pause, code in ((None, 0.6, 200), (own.stop, 0.4, 503), (own.start, 0, 0)):
+                if change is not None:
+                    change()
+                since = time.monotonic()
+                time.sleep(pause)
+                certain.append((since, time.monotonic(), code))
+
+    def probe(number: int) -> tuple[float, float, int, int]:
+        began = time.monotonic()
+        reply = service.get((DEEP, READY)[number % 2])
+        return began, time.monotonic(), reply.code, service.get(LIVE).code
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    try:
+        with ThreadPoolExecutor(4) as crowd:
+            probes = list(crowd.map(probe, range(1000)))
+    finally:
+        over.set()
+        thread.join()
+    judged: Counter[int] = Counter()
+    for began, ended, code, live in probes:
+        assert (code in (200, 503), live) == (True, 200)
+        for since, until, wanted in certain:
+            # A probe that came while the one before was put has the answer of that one.
+            if wanted and since + 0.2 < began and ended < until:
+                assert code == wanted, (began - since, until - ended)
+                judged[wanted] += 1
+    assert min(judged[200], judged[503]) > 50
