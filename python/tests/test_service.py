@@ -110,6 +110,21 @@ def test_frozen_server_is_told_within_the_deadline(own: Own, serve: Serve) -> No
     service.until(DEEP, 200)
 
 
+def test_frozen_session_is_left_for_another(server: Server, at_head: URL, serve: Serve) -> None:
+    service = serve(at_head, DB_HEALTH_TIMEOUT="2")
+    assert service.get(DEEP).code == 200
+    with closing(server.connect()) as superuser, superuser.cursor() as cursor:
+        query = "SELECT pid FROM pg_stat_activity WHERE datname = %s"
+        cursor.execute(query, (at_head.database,))
+        ((pid,),) = cursor.fetchall()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert service.get(DEEP).code == 503
+        assert service.until(DEEP, 200, patience=5).not_ok() == {}
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 def test_wrong_password_is_told_without_words_of_the_server(shared: URL, serve: Serve) -> None:
     reply = serve(shared.set(password="canary-7c1e")).get(DEEP)
     assert (reply.code, reply.not_ok()) == (
