@@ -7,7 +7,7 @@ export PROVIDER SQLITE OWNER QUARANTINE REPORT CONFIRM
 VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup dev migrate rollback sample rehearse health serve psql status stop reset image test test-python test-molecule lint bench bench-import bench-audit scoreboard lock
+.PHONY: help setup dev migrate rollback sample rehearse health serve psql status stop reset image test test-python test-molecule lint bench bench-import bench-audit bench-serve scoreboard lock
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ bench-import: setup ## Time the import beside pgloader and psql's \copy [SIZE=sm
 
 bench-audit: setup ## Time what the audit trail costs a row [ROWS=50000]
 	@python scripts/bench_audit.py $(if $(ROWS),--rows $(ROWS))
+
+bench-serve: setup ## Time the health service under 200 probes at once beside SELECT 1 [SECONDS=60]
+	@python scripts/bench_serve.py $(if $(SECONDS),--seconds $(SECONDS))
 
 scoreboard: setup ## Every file of the corpus through pgloader and through this import [WRITE=1 for docs/scoreboard.md]
 	@python scripts/scoreboard.py $(if $(WRITE),--write docs/scoreboard.md)
