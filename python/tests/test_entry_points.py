@@ -52,7 +52,7 @@ READS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("target", "budget"): ("--processes", "1", "--server", "100"),
     ("target", "show"): (),
 }
-SERVES = {("serve",)}  # it does not end; test_service holds that it works where nobody writes
+SERVES = {("serve",)}  # it does not end; test_service asks it where nobody writes
 ALEMBIC_WRITES = {
     "downgrade": ("base",),
     "ensure_version": (),

@@ -16,6 +16,7 @@ from dhafnck_db.health.routes import create_router, health_probe
 from dhafnck_db.metrics.routes import stats_probe
 from dhafnck_db.target import Target
 
+# The one place of the page: what answers at / is this, or a route that is included in its stead.
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>dhafnck-db</title></head>
 <body><h1>dhafnck-db</h1><ul>
