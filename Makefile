@@ -7,7 +7,7 @@ export PROVIDER SQLITE OWNER QUARANTINE REPORT CONFIRM
 VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup dev migrate rollback sample rehearse health serve psql status stop reset image test test-python test-molecule lint bench bench-import bench-audit bench-serve scoreboard lock
+.PHONY: help setup dev migrate rollback sample rehearse health serve psql status stop reset image test test-python test-molecule lint bench bench-import bench-audit bench-serve scoreboard lock doctor
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ health: setup ## Measure the database; fails when it is unhealthy
 
 serve: setup ## Serve health, metrics and a page [PORT=8080] [HOST=127.0.0.1]
 	@dhafnck-db serve $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
+
+doctor: setup ## Name what is wrong and what mends it; fails on a finding
+	@dhafnck-db doctor
 
 psql: setup ## Open psql on the development database
 	@dhafnck-db psql

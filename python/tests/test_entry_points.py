@@ -40,6 +40,7 @@ WRITES: dict[tuple[str, ...], tuple[str, ...]] = {
 READS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("audit", "status"): (),
     ("backup", "create"): ("new.dump",),
+    ("doctor",): (),
     ("health",): (),
     ("schema", "check"): (),
     ("schema", "current"): (),

@@ -97,6 +97,16 @@ FAULTS = {
     "downgrade": ("tls-stripped", "something on the way"),
 }
 
+# The doctor's check of each.
+NAMED = {
+    "self-signed": "tls self-signed",
+    "expired": "tls expired",
+    "wrong host": "tls host",
+    "unknown root": "tls authority",
+    "no TLS": "tls missing",
+    "downgrade": "tls stripped",
+}
+
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_fault_is_refused_with_its_own_sentence(
@@ -127,6 +137,9 @@ def test_each_fault_is_refused_with_its_own_sentence(
         unhealthy = run("health", "--format", "json", env=env)
         assert unhealthy.code == 6
         assert words in unhealthy.out
+        examined = run("doctor", "--format", "json", env=env)
+        assert examined.code == 6
+        assert [found["name"] for found in json.loads(examined.out)["findings"]] == [NAMED[fault]]
         configure(env)
         target = current_target()
         psql = clients.program("psql", target.settings)
@@ -152,6 +165,8 @@ def test_unverified_server_is_taken_only_by_an_explicit_variable_and_is_degraded
     status, finding = tls_check(run("health", "--format", "json", env=env))
     assert status == "warning"
     assert "require: the server was not verified" in finding
+    examined = run("doctor", "--format", "json", env=env)
+    assert [found["name"] for found in json.loads(examined.out)["findings"]] == ["tls verified"]
 
 
 def test_fault_that_cannot_be_looked_at_is_not_given_a_reason(

@@ -107,6 +107,21 @@ def head(connection: Connection, settings: Settings) -> str | None:
     return found.revision if found is not None and at_head else None
 
 
+def edited(connection: Connection, script: ScriptDirectory) -> list[str]:
+    """Return the revisions whose file is another than when it was applied, oldest first.
+
+    Read-only. A revision that the database has no record of is not among them.
+
+    Args:
+        connection: to the database.
+        script: the revisions.
+    """
+    then = {step.revision: step.sha256 for step in read(connection)}
+    now = {step.revision: _hash(Path(step.path)) for step in script.walk_revisions()}
+    changed = {name for name, sha256 in then.items() if now.get(name, sha256) != sha256}
+    return [name for name in reversed(now) if name in changed]
+
+
 def _files(settings: Settings) -> set[str] | None:
     """Return the hashes of the revision files, or None where Alembic has to say where they are."""
     ini = alembic_ini(settings)

@@ -27,6 +27,28 @@ class Explanation:
     on_supabase: str | None = None  # the way out, where the host is the vendor's
 
 
+NO_ADDRESS = Explanation(
+    UNREACHABLE,
+    "its name has no address",
+    "check the host in DATABASE_URL, and this machine's DNS",
+    ("could not translate host name",),
+    "check SUPABASE_URL, SUPABASE_POOLER_HOST and this machine's DNS; a project that is paused "
+    "has no address",
+)
+NO_ANSWER = Explanation(
+    UNREACHABLE,
+    "it did not answer in time",
+    "check host and port; a firewall that drops packets shows itself like this",
+    ("timeout expired", "timed out"),
+)
+REFUSED = Explanation(
+    UNREACHABLE,
+    "nothing listens there",
+    "start the development database with `make dev`, or check DATABASE_URL",
+    ("Connection refused", "No such file or directory"),
+    "the vendor refuses an address it has banned (two wrong passwords): see the bans in the "
+    "database settings, or wait half an hour",
+)
 # Supabase's words are those of its pooler (supabase/supavisor, lib/supavisor/errors), with the
 # codes in front since 2026; both are there, for poolers of either age.
 EXPLANATIONS = (
@@ -138,28 +160,9 @@ EXPLANATIONS = (
         "SSL configuration",
         ("root certificate file",),
     ),
-    Explanation(
-        UNREACHABLE,
-        "its name has no address",
-        "check the host in DATABASE_URL, and this machine's DNS",
-        ("could not translate host name",),
-        "check SUPABASE_URL, SUPABASE_POOLER_HOST and this machine's DNS; a project that is paused "
-        "has no address",
-    ),
-    Explanation(
-        UNREACHABLE,
-        "it did not answer in time",
-        "check host and port; a firewall that drops packets shows itself like this",
-        ("timeout expired", "timed out"),
-    ),
-    Explanation(
-        UNREACHABLE,
-        "nothing listens there",
-        "start the development database with `make dev`, or check DATABASE_URL",
-        ("Connection refused", "No such file or directory"),
-        "the vendor refuses an address it has banned (two wrong passwords): see the bans in the "
-        "database settings, or wait half an hour",
-    ),
+    NO_ADDRESS,
+    NO_ANSWER,
+    REFUSED,
 )
 NO_IPV6 = Explanation(
     UNREACHABLE,

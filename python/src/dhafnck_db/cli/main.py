@@ -25,6 +25,7 @@ class LazyGroup(click.Group):
     modules = (
         "audit",
         "backup",
+        "doctor",
         "health",
         "psql",
         "realtime",

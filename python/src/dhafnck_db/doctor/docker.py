@@ -1,0 +1,109 @@
+"""The container of a checkout, told by the Docker engine.
+
+It asks the command line client `docker`, for a bounded time, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+NAME = "dhafnck-postgres"  # of the container and of its volume, as the role has it
+LABEL, MAJOR = "dhafnck-db.checkout", "dhafnck-db.major"
+PATIENCE = 5.0  # seconds, for one answer of the engine
+
+
+@dataclass(frozen=True)
+class Container:
+    """What the engine says of the container and its volume; None is what it does not tell."""
+
+    engine: str | None  # why no engine answers
+    stranger: bool = False  # made for something else than this checkout
+    port: int | None = None  # of this machine, where it is published
+    running: bool | None = None
+    data_major: str | None = None
+    program_major: str | None = None
+
+    place = f"volume {NAME}"
+    shows_version = f"docker volume inspect {NAME}; docker inspect {NAME}"
+    shows_state = f"docker ps --all --filter name={NAME}"
+
+
+def installed() -> bool:
+    """Whether there is a program to ask the engine with."""
+    return shutil.which("docker") is not None
+
+
+def find(checkout: Path | None = None) -> Container:
+    """Return what the engine says of the container of a checkout, by default the working folder."""
+    if not installed():
+        return Container(engine=None)
+    fault = _unanswered()
+    if fault is not None:
+        return Container(engine=fault)
+    container, volume = _inspect("container", NAME), _inspect("volume", NAME)
+    return judge(container, volume, (checkout or Path()).resolve())
+
+
+def judge(
+    container: dict[str, Any] | None, volume: dict[str, Any] | None, checkout: Path
+) -> Container:
+    """Return what two answers of `docker inspect` mean; None is an object that is not there. Pure.
+
+    Without a container there is no server that could run, and the next `make dev` makes one.
+    """
+    data = ((volume or {}).get("Labels") or {}).get(MAJOR)
+    if container is None:
+        return Container(engine=None, running=False, data_major=data)
+    config = container["Config"]
+    made_for = (config.get("Labels") or {}).get(LABEL)
+    stranger = made_for is None or Path(made_for).resolve() != checkout
+    major = [value for value in config.get("Env") or [] if value.startswith("PG_MAJOR=")]
+    return Container(
+        engine=None,
+        stranger=stranger,
+        port=None if stranger else _published(container),
+        running=bool(container["State"]["Running"]),
+        data_major=data,
+        program_major=re.sub(r"\D.*", "", major[0].partition("=")[2]) if major else None,
+    )
+
+
+def _published(container: dict[str, Any]) -> int | None:
+    bound = (container["HostConfig"].get("PortBindings") or {}).get("5432/tcp") or []
+    ports = [entry["HostPort"] for entry in bound if entry.get("HostPort")]
+    return int(ports[0]) if ports else None
+
+
+def _unanswered() -> str | None:
+    """Return why the engine does not answer, or None."""
+    try:
+        ended = _docker("version", "--format", "{{.Server.Version}}")
+    except subprocess.TimeoutExpired:
+        return f"nothing within {PATIENCE:.0f} s"
+    lines = ended.stderr.strip().splitlines()
+    return None if ended.returncode == 0 else (lines[-1] if lines else "it does not say why")
+
+
+def _inspect(kind: str, name: str) -> dict[str, Any] | None:
+    try:
+        ended = _docker(kind, "inspect", name)
+    except subprocess.TimeoutExpired:
+        return None
+    found = json.loads(ended.stdout) if ended.returncode == 0 else []
+    return found[0] if found else None
+
+
+def _docker(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603  # our own words
+        [shutil.which("docker") or "docker", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )

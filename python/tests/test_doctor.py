@@ -1,0 +1,270 @@
+"""Each fault of a connection, a schema or a pool gives its own finding, a healthy system none."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import psycopg2
+import pytest
+from conftest import PASSWORD, Ended, Server, configuration, free_port
+from fix_prod import REF, Pooled, production
+from fix_schema import HEAD, NEXT, add_revision, catalog, execute
+from sqlalchemy import URL, make_url
+from tls_servers import HOST, blackhole, refusing, reload
+
+from dhafnck_db import doctor
+
+Run = Callable[..., Ended]
+
+TIMEOUT = 2  # seconds; libpq's shortest
+CANARY = "canary-5e1d"
+
+
+def findings(ended: Ended) -> dict[str, str]:
+    """What was found, by the check's name; the report has the promised shape."""
+    report = json.loads(ended.out)
+    assert set(report) == {"changed", "target", "findings", "checks"}
+    assert (report["changed"], ended.err) == (False, "")
+    assert ended.code == (6 if report["findings"] else 0)
+    assert not {PASSWORD, CANARY} & set(ended.out.split())
+    status = {check["name"]: check["status"] for check in report["checks"]}
+    for found in report["findings"]:
+        assert set(found) == {"name", "finding", "fix", "confirm"}
+        assert found["finding"]
+        assert found["fix"]
+        assert status[found["name"]] == "found"
+    assert len(report["findings"]) == list(status.values()).count("found")
+    return {found["name"]: found["finding"] for found in report["findings"]}
+
+
+def examined(ended: Ended) -> dict[str, str]:
+    return {check["name"]: check["status"] for check in json.loads(ended.out)["checks"]}
+
+
+def test_healthy_system_has_no_finding_and_stays_as_it_is(shared: URL, run: Run) -> None:
+    before = catalog(shared)
+    ended = run("doctor", "--format", "json", env=configuration(shared))
+    assert findings(ended) == {}
+    status = examined(ended)
+    assert list(status) == [check.name for check in doctor.CHECKS]
+    assert [name for name, one in status.items() if one != "ok"] == [
+        "env file owner",
+        *(check.name for check in doctor.server.CHECKS),
+    ]
+    assert catalog(shared) == before
+
+
+def test_text_of_a_healthy_system_ends_without_a_finding(shared: URL, run: Run) -> None:
+    ended = run("doctor", env=configuration(shared))
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.splitlines()[-1].startswith("no finding; ")
+
+
+def test_text_of_a_fault_begins_with_it_and_its_fix(run: Run) -> None:
+    url = make_url(f"postgresql://u:{CANARY}@127.0.0.1:{free_port()}/d")
+    ended = run("doctor", env=configuration(url))
+    assert ended.code == 6
+    first, fix, *_, last = ended.out.splitlines()
+    assert first.startswith("port refused: cannot connect to u@127.0.0.1:")
+    assert fix.startswith("  fix: ")
+    assert last.startswith("1 finding; ")
+    assert CANARY not in ended.out
+
+
+@pytest.fixture
+def trusting(server: Server) -> Iterator[str]:
+    """A role that the server would let in without a password, if there were such a role."""
+    rules = server.data / "pg_hba.conf"
+    before = rules.read_text()
+    rules.write_text(f"host all nobody 127.0.0.1/32 trust\n{before}")
+    reload(server)
+    yield "nobody"
+    rules.write_text(before)
+    reload(server)
+
+
+CONNECTION = {
+    "wrong password": "password",
+    "missing role": "role or database",
+    "missing database": "role or database",
+    "no such host": "host name",
+    "IPv6 only": "IPv6",
+    "refused port": "port refused",
+    "blackholed port": "port silent",
+    "pooler's port": "pooler port",
+    "TLS asked of a server without": "tls missing",
+}
+
+
+@pytest.mark.parametrize("fault", CONNECTION)
+def test_each_fault_of_the_connection_is_found_within_the_bound(
+    run: Run, shared: URL, trusting: str, fault: str
+) -> None:
+    with ExitStack() as stack:
+        urls: dict[str, Callable[[], URL]] = {
+            "wrong password": lambda: shared.set(password=CANARY),
+            "missing role": lambda: shared.set(username=trusting),
+            "missing database": lambda: shared.set(database="missing"),
+            "no such host": lambda: shared.set(host="missing.invalid"),
+            # The system turns a multicast address down as a machine without IPv6 does any.
+            "IPv6 only": lambda: shared.update_query_dict({"hostaddr": "ff0e::1"}),
+            "refused port": lambda: shared.set(port=free_port()),
+            "blackholed port": lambda: shared.set(port=stack.enter_context(blackhole())),
+            "pooler's port": lambda: shared.set(port=6543),
+            "TLS asked of a server without": lambda: shared,
+        }
+        env = configuration(urls[fault](), DB_CONNECT_TIMEOUT=str(TIMEOUT))
+        if fault.startswith("TLS"):
+            env["DB_SSLMODE"] = "require"
+        started = time.monotonic()
+        ended = run("doctor", "--format", "json", env=env)
+        assert time.monotonic() - started < TIMEOUT + 1
+    assert list(findings(ended)) == [CONNECTION[fault]]
+    assert examined(ended)["pool budget"] == "not examined"
+
+
+def test_wrong_password_is_sent_once(server: Server, shared: URL, run: Run) -> None:
+    log = server.data / "log" / "server.log"
+    before = log.read_text().count("password authentication failed")
+    env = configuration(shared.set(password=CANARY))
+    assert list(findings(run("doctor", "--format", "json", env=env))) == ["password"]
+    assert log.read_text().count("password authentication failed") == before + 1
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("(EADDRNOTALLOWED) address not in tenant allow_list", "address allowed"),
+        ("(ECIRCUITBREAKER) too many authentication failures", "banned address"),
+        ("(ENOTFOUND) tenant/user postgres.x not found", "project"),
+        ("sorry, too many clients already", "free connections"),
+        ("(ECHECKOUTTIMEOUT) Pool checkout timeout", "free connections"),
+        ("the database system is starting up", "connection"),
+        ("something that nobody knows", "connection"),
+    ],
+)
+def test_what_a_server_answers_is_named(run: Run, said: str, name: str) -> None:
+    with refusing(said) as port:
+        url = make_url(f"postgresql://u:p@127.0.0.1:{port}/d")
+        ended = run("doctor", "--format", "json", env=configuration(url))
+    assert list(findings(ended)) == [name]
+
+
+def test_refusing_host_of_the_vendor_is_taken_for_a_ban(run: Run, shared: URL) -> None:
+    url = shared.set(host=HOST, port=free_port()).update_query_dict({"hostaddr": "127.0.0.1"})
+    env = configuration(url, DATABASE_TYPE="supabase")
+    del env["DB_SSLMODE"]
+    assert list(findings(run("doctor", "--format", "json", env=env))) == ["banned address"]
+
+
+def test_missing_root_certificates_are_found(run: Run, shared: URL, tmp_path: Path) -> None:
+    env = configuration(shared, DB_SSLROOTCERT=str(tmp_path / "none"), DB_SSLMODE="verify-full")
+    assert list(findings(run("doctor", "--format", "json", env=env))) == ["root certificates"]
+
+
+def test_transaction_pooler_behind_another_port_is_found(
+    at_head: URL, pooled: Pooled, run: Run
+) -> None:
+    url = pooled(at_head, pool_mode="transaction")
+    ended = run("doctor", "--format", "json", env=configuration(url))
+    assert list(findings(ended)) == ["lasting session"]
+
+
+def test_session_pooler_is_fine(at_head: URL, pooled: Pooled, run: Run) -> None:
+    url = pooled(at_head, pool_mode="session")
+    assert findings(run("doctor", "--format", "json", env=configuration(url))) == {}
+
+
+def test_production_is_examined_with_its_own_environment(prod: URL, run: Run) -> None:
+    assert findings(run("doctor", "--format", "json", env=production(prod))) == {}
+    ended = run("doctor", "--format", "json", env=configuration(prod))
+    assert list(findings(ended)) == ["identity"]
+    other = {**production(prod), "SUPABASE_URL": f"https://{REF[::-1]}.supabase.co"}
+    assert list(findings(run("doctor", "--format", "json", env=other))) == ["identity"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "name", "words"),
+    [
+        ("UPDATE alembic_version SET version_num = 'beef'", "revision unknown", "beef"),
+        ("UPDATE alembic_version SET version_num = '0001'", "revision behind", f"is {HEAD}"),
+        ("DELETE FROM alembic_version", "revision behind", "none"),
+        ("INSERT INTO alembic_version VALUES ('beef')", "revision diverged", "beef"),
+        ("DROP TABLE dhafnck.identity", "identity", "no identity"),
+    ],
+)
+def test_each_fault_of_the_schema_is_found(
+    at_head: URL, run: Run, statement: str, name: str, words: str
+) -> None:
+    execute(at_head, statement)
+    found = findings(run("doctor", "--format", "json", env=configuration(at_head)))
+    assert list(found) == [name]
+    assert words in found[name]
+
+
+def test_database_without_a_schema_is_behind(database: URL, run: Run) -> None:
+    ended = run("doctor", "--format", "json", env=configuration(database))
+    assert list(findings(ended)) == ["revision behind"]
+
+
+def test_each_fault_of_the_revision_files_is_found(at_head: URL, checkout: Path, run: Run) -> None:
+    env = configuration(at_head, DB_ALEMBIC_INI=str(checkout / "alembic.ini"))
+    assert findings(run("doctor", "--format", "json", env=env)) == {}
+    (file,) = (checkout / "alembic" / "versions").glob("0002*.py")
+    before = file.read_text()
+    file.write_text(before + "# edited\n")
+    found = findings(run("doctor", "--format", "json", env=env))
+    assert list(found) == ["revision edited"]
+    assert "0002" in found["revision edited"]
+    file.write_text(before)
+    second = add_revision(checkout, "SELECT 1")
+    ended = run("doctor", "--format", "json", env=env)
+    assert list(findings(ended)) == ["revision behind"]
+    text = second.read_text().replace(repr(NEXT), repr("beef"))
+    (checkout / "alembic" / "versions" / "beef_second.py").write_text(text)
+    found = findings(run("doctor", "--format", "json", env=env))
+    assert list(found) == ["revision files"]
+    assert "several heads" in found["revision files"]
+
+
+@contextmanager
+def outside_transactions(url: URL) -> Iterator[psycopg2.extensions.cursor]:
+    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with closing(psycopg2.connect(plain)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            yield cursor
+
+
+def test_index_that_broke_off_is_found(at_head: URL, run: Run) -> None:
+    execute(at_head, 'CREATE TABLE "Twice" AS SELECT 1 AS n UNION ALL SELECT 1')
+    with outside_transactions(at_head) as cursor, pytest.raises(psycopg2.errors.UniqueViolation):
+        cursor.execute('CREATE UNIQUE INDEX CONCURRENTLY "Broken" ON "Twice" (n)')
+    ended = run("doctor", "--format", "json", env=configuration(at_head))
+    assert list(findings(ended)) == ["invalid index"]
+    (found,) = json.loads(ended.out)["findings"]
+    assert found["fix"].startswith('DROP INDEX CONCURRENTLY public."Broken"')
+    assert execute(at_head, found["confirm"]) == [(False,)]
+    with outside_transactions(at_head) as cursor:
+        cursor.execute(found["fix"].partition(";")[0])
+    assert findings(run("doctor", "--format", "json", env=configuration(at_head))) == {}
+
+
+def test_pool_beyond_the_server_is_found(shared: URL, run: Run) -> None:
+    env = configuration(shared, DB_POOL_SIZE="50", DB_MAX_OVERFLOW="48")
+    found = findings(run("doctor", "--format", "json", env=env))
+    assert list(found) == ["pool budget"]
+    assert "98" in found["pool budget"]
+    env["DB_MAX_OVERFLOW"] = "47"
+    assert findings(run("doctor", "--format", "json", env=env)) == {}
+
+
+def test_one_check_is_asked_with_what_it_needs(shared: URL, run: Run) -> None:
+    ended = run("doctor", "--only", "host name", "--format", "json", env=configuration(shared))
+    assert findings(ended) == {}
+    assert list(examined(ended))[-1] == "host name"
+    assert "pool budget" not in examined(ended)
+    wrong = run("doctor", "--only", "the weather", env=configuration(shared))
+    assert (wrong.code, wrong.out, wrong.err.split(":")[0]) == (2, "", "error[check-unknown]")
