@@ -61,6 +61,12 @@ def _present(context: Context) -> Iterator[tuple[str, ...]]:
             fault.help or "",
             f"ls -l {path}",
         )
+    elif fault.code == "setting-missing" and path is not None and path.is_dir():
+        yield (
+            f"{path} is a folder, not a file",
+            f"remove it; `make dev` writes {path.name}",
+            f"ls -ld {path}",
+        )
     elif fault.code == "env-file-unreadable":
         yield said(fault)
 

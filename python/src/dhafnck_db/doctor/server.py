@@ -53,10 +53,10 @@ def _stranger(context: Context) -> Iterator[tuple[str, ...]]:
     container = _container(context)
     if container.stranger:
         yield (
-            f"container {docker.NAME} was not made for this checkout",
-            f"rename it (docker rename {docker.NAME} …) or choose another name in "
+            f"container {container.name} was not made for this checkout",
+            f"rename it (docker rename {container.name} …) or choose another name in "
             "postgres_docker_container, then `make dev`",
-            f"docker inspect --format '{{{{json .Config.Labels}}}}' {docker.NAME}",
+            f"docker inspect --format '{{{{json .Config.Labels}}}}' {container.name}",
         )
 
 
