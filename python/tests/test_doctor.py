@@ -1,5 +1,6 @@
 """Each fault of a connection, a schema or a pool gives its own finding, a healthy system none."""
 
+import dataclasses
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -8,13 +9,17 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from conftest import PASSWORD, Ended, Server, configuration, free_port
+from conftest import OWNER, PASSWORD, Ended, Server, configuration, free_port
 from fix_prod import REF, Pooled, production
-from fix_schema import HEAD, NEXT, add_revision, catalog, execute
-from sqlalchemy import URL, make_url
+from fix_schema import HEAD, NEXT, add_revision, catalog, execute, target_of
+from sqlalchemy import URL, make_url, text
+from sqlalchemy.exc import InternalError
 from tls_servers import HOST, blackhole, refusing, reload
 
 from dhafnck_db import doctor
+from dhafnck_db.doctor import checks
+from dhafnck_db.doctor.context import Context
+from dhafnck_db.endpoints import Endpoint
 
 Run = Callable[..., Ended]
 
@@ -131,6 +136,47 @@ def test_wrong_password_is_sent_once(server: Server, shared: URL, run: Run) -> N
     env = configuration(shared.set(password=CANARY))
     assert list(findings(run("doctor", "--format", "json", env=env))) == ["password"]
     assert log.read_text().count("password authentication failed") == before + 1
+
+
+def examine_with_another_way_in(admin: URL, app: URL) -> list[str]:
+    """Examine a target whose application goes another way than what needs a session."""
+    target = dataclasses.replace(target_of(admin), app=Endpoint(app))
+    with Context() as context:
+        vars(context)["_target"] = target
+        return [found.name for found in checks.run(doctor.CHECKS, context).findings]
+
+
+def test_way_of_the_application_is_examined_too(server: Server, shared: URL) -> None:
+    same = shared.update_query_dict({"application_name": "another"})
+    assert examine_with_another_way_in(shared, same) == []
+    away = shared.set(port=free_port())
+    assert examine_with_another_way_in(shared, away) == ["application's way"]
+    log = server.data / "log" / "server.log"
+    before = log.read_text().count("password authentication failed")
+    wrong = shared.set(password=CANARY)
+    app = wrong.update_query_dict({"application_name": "another"})
+    assert examine_with_another_way_in(wrong, app) == ["password"]
+    assert log.read_text().count("password authentication failed") == before + 1
+
+
+def test_statement_that_the_server_refuses_is_a_finding(
+    server: Server, at_head: URL, run: Run
+) -> None:
+    with closing(server.connect(str(at_head.database))) as superuser, superuser.cursor() as cursor:
+        cursor.execute(f"REVOKE ALL ON dhafnck.identity FROM {OWNER}")
+        cursor.execute("ALTER TABLE dhafnck.identity OWNER TO postgres")
+    found = findings(run("doctor", "--format", "json", env=configuration(at_head)))
+    assert list(found) == ["identity"]
+    assert "permission denied" in found["identity"]
+
+
+def test_nothing_that_a_check_asks_could_write(shared: URL) -> None:
+    with Context() as context:
+        vars(context)["_target"] = target_of(shared)
+        with pytest.raises(InternalError, match="read-only transaction"):
+            context.reading.execute(text("DELETE FROM alembic_version"))
+        assert context.reading.scalar(text("SHOW statement_timeout")) == "5s"
+        assert context.reading.scalar(text("SELECT version_num FROM alembic_version")) == HEAD
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from sqlalchemy.exc import DBAPIError
+
 from dhafnck_db.doctor.context import Context
 from dhafnck_db.errors import ToolkitError, UsageError
 
@@ -86,6 +88,8 @@ def run(checks: tuple[Check, ...], context: Context) -> Report:
         except NotHere as reason:
             outcomes[check.name] = Outcome(check.name, "not examined", str(reason))
             continue
+        except DBAPIError as failure:
+            found = [Finding(check.name, *_unanswered(failure))]
         findings += found
         outcomes[check.name] = Outcome(check.name, "found" if found else "ok")
     return Report(context.described, findings, list(outcomes.values()))
@@ -147,6 +151,14 @@ def chain(looks: dict[str, Look], after: str | None = None) -> tuple[Check, ...]
 def coded(*codes: str) -> Callable[[ToolkitError], bool]:
     """Return whether an error has one of these codes, as a function."""
     return lambda fault: fault.code in codes
+
+
+def _unanswered(failure: DBAPIError) -> tuple[str, str]:
+    first = (str(failure.orig).strip().splitlines() or ["it does not say why"])[0]
+    return (
+        f"the database refused or gave up what this check asked: {first}",
+        "`dhafnck-db health` measures it; then run the doctor again",
+    )
 
 
 def _chain(by_name: dict[str, Check], name: str | None) -> Iterator[str]:

@@ -20,6 +20,8 @@ from dhafnck_db.pooler import require_lasting_session
 from dhafnck_db.route import Route
 
 SESSION = "lasting session"
+CERTIFICATE = "openssl s_client -starttls postgres -connect HOST:PORT </dev/null"
+ROOTS = "openssl x509 -noout -subject -enddate -in FILE"
 CONNECTIONS = "SELECT usename, state, count(*) FROM pg_stat_activity GROUP BY 1, 2"
 _ROOTS = (
     "certificate-unreadable",
@@ -133,8 +135,8 @@ CHECKS = chain(
     {
         "pooler port": _failed(coded("transaction-pooler"), "dhafnck-db target show"),
         "tls verified": _unverified,
-        "root certificates": _failed(coded(*_ROOTS)),
-        "host name": _failed(_explained_by(failures.NO_ADDRESS)),
+        "root certificates": _failed(coded(*_ROOTS), ROOTS),
+        "host name": _failed(_explained_by(failures.NO_ADDRESS), "getent ahosts HOST"),
         "IPv6": _failed(_explained_by(failures.NO_IPV6), "ip -6 route show default"),
         "network": _failed(_explained_by(failures.NO_NETWORK), "ip route"),
         "banned address": _banned,
@@ -142,10 +144,10 @@ CHECKS = chain(
         "port silent": _failed(_explained_by(failures.NO_ANSWER)),
         "tls stripped": _failed(coded("tls-stripped")),
         "tls missing": _failed(coded("tls-missing", "tls-required"), "SHOW ssl"),
-        "tls self-signed": _failed(coded("tls-self-signed")),
-        "tls authority": _failed(coded("tls-unknown-authority", "tls-unverified")),
-        "tls expired": _failed(coded("tls-expired")),
-        "tls host": _failed(coded("tls-wrong-host")),
+        "tls self-signed": _failed(coded("tls-self-signed"), CERTIFICATE),
+        "tls authority": _failed(coded("tls-unknown-authority", "tls-unverified"), CERTIFICATE),
+        "tls expired": _failed(coded("tls-expired"), CERTIFICATE),
+        "tls host": _failed(coded("tls-wrong-host"), CERTIFICATE),
         "address allowed": _failed(coded("address-not-allowed")),
         "volume password": _volume_password,
         "password": _password,

@@ -8,13 +8,15 @@ from __future__ import annotations
 from contextlib import ExitStack
 from functools import cached_property
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select, text
 
 from dhafnck_db.doctor import own
 from dhafnck_db.doctor.own import OwnServer
 from dhafnck_db.errors import ToolkitError
 from dhafnck_db.settings import Settings
 from dhafnck_db.target import Target, connect_admin, current_target
+
+STATEMENT_LIMIT = "5s"  # kept by the server
 
 
 class Context:
@@ -40,6 +42,15 @@ class Context:
     def settings(self) -> Settings:
         """The configuration. For checks that need it."""
         return self.target.settings
+
+    @property
+    def reading(self) -> Connection:
+        """The connection, in a new transaction that cannot write and waits for nothing long."""
+        connection = self.connection
+        connection.rollback()
+        connection.execute(text("SET TRANSACTION READ ONLY"))
+        connection.execute(select(func.set_config("statement_timeout", STATEMENT_LIMIT, True)))
+        return connection
 
     @property
     def connection(self) -> Connection:

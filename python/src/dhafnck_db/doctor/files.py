@@ -14,6 +14,7 @@ from dhafnck_db.doctor.checks import NotHere, chain, coded, failing, said
 from dhafnck_db.doctor.context import Context
 from dhafnck_db.settings import ENV_FILES
 
+DUPLICATES = "cut -d= -f1 .env.dev | sort | uniq -d"
 CONFIGURED = "configuration"  # the last of these checks
 _TYPE = ("environment-contradicts-file", "environment-contradicts-url", "unknown-database-type")
 
@@ -57,7 +58,7 @@ def _present(context: Context) -> Iterator[tuple[str, ...]]:
     absent = path is not None and not os.path.lexists(path)
     if fault.code == "setting-missing" and absent:
         yield (
-            f"there is no {path} in this folder, and the environment does not name the database",
+            f"{fault.message}, and there is no {path} here",
             fault.help or "",
             f"ls -l {path}",
         )
@@ -81,8 +82,8 @@ CHECKS = chain(
     {
         "env file owner": _owner,
         "env file": _present,
-        "env file mode": failing(Context.misconfigured, coded("env-file-open")),
-        "duplicate key": failing(Context.misconfigured, coded("duplicate-key")),
+        "env file mode": failing(Context.misconfigured, coded("env-file-open"), "ls -l .env.*"),
+        "duplicate key": failing(Context.misconfigured, coded("duplicate-key"), DUPLICATES),
         "DATABASE_TYPE": failing(Context.misconfigured, coded(*_TYPE)),
         CONFIGURED: _other,
     }

@@ -26,7 +26,7 @@ def _budget(context: Context) -> Iterator[tuple[str, ...]]:
         raise NotHere("the pooler keeps the connections; `dhafnck-db target budget` counts them")
     settings = table("pg_settings", column("name"), column("setting"))
     names = ("max_connections", *RESERVED)
-    rows = context.connection.execute(
+    rows = context.reading.execute(
         select(settings.c.name, settings.c.setting).where(settings.c.name.in_(names))
     )
     found = {str(name): int(setting) for name, setting in rows}

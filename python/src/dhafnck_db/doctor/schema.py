@@ -38,7 +38,7 @@ INVALID = text("""
 def _identity(context: Context) -> Iterator[tuple[str, ...]]:
     confirm = "SELECT environment, reference FROM dhafnck.identity"
     try:
-        found = identity.require(context.connection, context.target)
+        found = identity.require(context.reading, context.target)
     except GuardError as fault:
         yield (*said(fault), confirm)
         return
@@ -67,7 +67,7 @@ def _files(context: Context) -> Iterator[tuple[str, ...]]:
 
 def _diverged(context: Context) -> Iterator[tuple[str, ...]]:
     try:
-        revision.current(context.connection)
+        revision.current(context.reading)
     except TargetError as fault:
         yield (*said(fault), AT)
 
@@ -94,7 +94,7 @@ def _behind(context: Context) -> Iterator[tuple[str, ...]]:
 
 
 def _edited(context: Context) -> Iterator[tuple[str, ...]]:
-    names = applied.edited(context.connection, _script(context))
+    names = applied.edited(context.reading, _script(context))
     if names:
         yield (
             f"the file of revision {', '.join(names)} is another than when it was applied here",
@@ -105,7 +105,7 @@ def _edited(context: Context) -> Iterator[tuple[str, ...]]:
 
 
 def _indexes(context: Context) -> Iterator[tuple[str, ...]]:
-    for name, of_table in context.connection.execute(INVALID):
+    for name, of_table in context.reading.execute(INVALID):
         yield (
             f"index {name} of table {of_table} is invalid: building it CONCURRENTLY broke off, and "
             "it is written to and never read",
@@ -115,7 +115,7 @@ def _indexes(context: Context) -> Iterator[tuple[str, ...]]:
 
 
 def _at(context: Context) -> str | None:
-    return revision.current(context.connection)
+    return revision.current(context.reading)
 
 
 def _script(context: Context) -> ScriptDirectory:
