@@ -68,6 +68,13 @@ def test_volume_of_another_version_is_found(run: Run, name: str, port: int, tmp_
     assert examine(run, port) == ["data of another version"]
 
 
+def test_volume_that_is_gone_is_found(
+    run: Run, name: str, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docker.find, "__defaults__", (None, name))  # not that of this machine
+    assert examine(run, port) == ["data gone"]
+
+
 def test_container_of_a_stranger_is_found(
     run: Run, name: str, port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

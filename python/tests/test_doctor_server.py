@@ -94,6 +94,12 @@ def test_data_of_another_version_is_found(
     assert examine(run, shared.set(port=stopped)) == ["data of another version"]
 
 
+def test_data_that_is_gone_is_found(stopped: int, cluster: Path, shared: URL, run: Run) -> None:
+    shutil.rmtree(cluster)
+    assert examine(run, shared.set(port=stopped)) == ["data gone"]
+    assert examine(run, shared) == []
+
+
 def test_password_that_the_data_does_not_have_is_found(
     cluster: Path, tmp_path: Path, shared: URL, run: Run
 ) -> None:
@@ -187,8 +193,8 @@ def test_recorded_answers_of_a_container_in_order() -> None:
         (recorded(""), None, {"stranger": True, "data_major": None}),
         (recorded(str(CHECKOUT), running=False), VOLUME, {"stranger": False, "running": False}),
         (recorded(str(CHECKOUT), major="18rc1"), VOLUME, {"program_major": "18"}),
-        (None, VOLUME, {"running": False, "data_major": "17", "program_major": None}),
-        (None, None, {"running": False, "data_major": None, "stranger": False}),
+        (None, VOLUME, {"running": False, "data_major": "17", "data_there": True}),
+        (None, None, {"running": False, "data_major": None, "data_there": False}),
     ],
 )
 def test_recorded_answers_of_each_fault(

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dhafnck_db import failures
-from dhafnck_db.doctor.checks import Look, chain, coded, failing, said
+from dhafnck_db.doctor.checks import Check, Look, chain, coded, failing, said
 from dhafnck_db.doctor.context import Context
+from dhafnck_db.doctor.files import CONFIGURED
 from dhafnck_db.doctor.server import OWNER_SECRET, STOPPED
 from dhafnck_db.endpoints import VERIFIED
 from dhafnck_db.errors import GuardError, ToolkitError
@@ -131,10 +132,9 @@ def _failed(is_it: Callable[[ToolkitError], bool], confirm: str | None = None) -
 
 
 # In the order in which a connection is made: each needs that the ones before it found nothing.
-CHECKS = chain(
+STEPS = chain(
     {
         "pooler port": _failed(coded("transaction-pooler"), "dhafnck-db target show"),
-        "tls verified": _unverified,
         "root certificates": _failed(coded(*_ROOTS), ROOTS),
         "host name": _failed(_explained_by(failures.NO_ADDRESS), "getent ahosts HOST"),
         "IPv6": _failed(_explained_by(failures.NO_IPV6), "ip -6 route show default"),
@@ -160,3 +160,5 @@ CHECKS = chain(
     },
     after=STOPPED,
 )
+# What is not verified can be used, and is examined further.
+CHECKS = (Check("tls verified", _unverified, CONFIGURED), *STEPS)

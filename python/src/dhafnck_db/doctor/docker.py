@@ -28,6 +28,7 @@ class Container:
     stranger: bool = False  # made for something else than this checkout
     port: int | None = None  # of this machine, where it is published
     running: bool | None = None
+    data_there: bool = True
     data_major: str | None = None
     program_major: str | None = None
 
@@ -79,7 +80,8 @@ def judge(
     """
     data = ((volume or {}).get("Labels") or {}).get(MAJOR)
     if container is None:
-        return Container(name=name, volume=name, running=False, data_major=data)
+        there = volume is not None
+        return Container(name=name, volume=name, running=False, data_there=there, data_major=data)
     config = container["Config"]
     made_for = (config.get("Labels") or {}).get(LABEL)
     stranger = made_for is None or Path(made_for).resolve() != checkout
@@ -90,6 +92,7 @@ def judge(
         stranger=stranger,
         port=None if stranger else _published(container),
         running=bool(container["State"]["Running"]),
+        data_there=volume is not None,
         data_major=data,
         program_major=re.sub(r"\D.*", "", major[0].partition("=")[2]) if major else None,
     )

@@ -21,10 +21,14 @@ class Cluster:
     """What a cluster says of itself; None is what its files do not tell."""
 
     data: Path
-    port: int | None
-    running: bool | None
-    data_major: str | None
-    program_major: str | None
+    port: int | None = None
+    running: bool | None = False
+    data_major: str | None = None
+    program_major: str | None = None
+
+    @property
+    def data_there(self) -> bool:
+        return self.data_major is not None
 
     @property
     def place(self) -> str:
@@ -40,11 +44,13 @@ class Cluster:
 
 
 def find(home: Path = HOME) -> Cluster | None:
-    """Return the cluster below a folder, or None where there is none or it cannot be read."""
+    """Return the cluster below a folder, be it removed; None where it is closed to this user."""
     data = home / "data"
     try:
         made = (data / "PG_VERSION").read_text().strip()
         configured = (data / "postgresql.conf").read_text()
+    except FileNotFoundError:
+        return Cluster(data)
     except OSError:
         return None
     port = re.search(r"^port = (\d+)", configured, flags=re.MULTILINE)

@@ -27,6 +27,13 @@ def _required(context: Context) -> OwnServer:
     return found
 
 
+def _made(context: Context) -> OwnServer:
+    server = _required(context)
+    if server.running is None or not server.data_there:
+        raise NotHere("the server was not made, or no engine tells of it")
+    return server
+
+
 def _container(context: Context) -> docker.Container:
     found = _required(context)
     if not isinstance(found, docker.Container):
@@ -60,6 +67,16 @@ def _stranger(context: Context) -> Iterator[tuple[str, ...]]:
         )
 
 
+def _gone(context: Context) -> Iterator[tuple[str, ...]]:
+    server = _required(context)
+    if not server.data_there and not server.running and not _listens(context):
+        yield (
+            f"{server.place} is gone, and the development data with it",
+            "make dev (with an empty database); a dump in .local/backups or SQLITE=old.db fills it",
+            server.shows_state,
+        )
+
+
 def _version(context: Context) -> Iterator[tuple[str, ...]]:
     server = _required(context)
     if server.data_major is None or server.program_major is None:
@@ -75,9 +92,7 @@ def _version(context: Context) -> Iterator[tuple[str, ...]]:
 
 
 def _port_taken(context: Context) -> Iterator[tuple[str, ...]]:
-    server = _required(context)
-    if server.running is None:
-        raise NotHere("whether the server runs is not known")
+    server = _made(context)
     if not server.running and _listens(context):
         port = context.target.admin.url.port or 5432
         yield (
@@ -89,9 +104,7 @@ def _port_taken(context: Context) -> Iterator[tuple[str, ...]]:
 
 
 def _stopped(context: Context) -> Iterator[tuple[str, ...]]:
-    server = _required(context)
-    if server.running is None:
-        raise NotHere("whether the server runs is not known")
+    server = _made(context)
     if not server.running:
         yield (
             "the development server of this checkout is stopped; its data stays",
@@ -112,6 +125,7 @@ CHECKS = chain(
     {
         "Docker engine": _engine,
         "stranger's container": _stranger,
+        "data gone": _gone,
         "data of another version": _version,
         "port taken": _port_taken,
         STOPPED: _stopped,
