@@ -2,9 +2,10 @@
 
 import dataclasses
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,13 @@ def trusting(server: Server) -> Iterator[str]:
     reload(server)
 
 
+@contextmanager
+def never_answering() -> Iterator[int]:
+    """A port that takes connections and says nothing, as a stopped process does; yields it."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
 CONNECTION = {
     "wrong password": "password",
     "missing role": "role or database",
@@ -96,6 +104,7 @@ CONNECTION = {
     "IPv6 only": "IPv6",
     "refused port": "port refused",
     "blackholed port": "port silent",
+    "frozen server": "port silent",
     "pooler's port": "pooler port",
     "TLS asked of a server without": "tls missing",
 }
@@ -115,6 +124,7 @@ def test_each_fault_of_the_connection_is_found_within_the_bound(
             "IPv6 only": lambda: shared.update_query_dict({"hostaddr": "ff0e::1"}),
             "refused port": lambda: shared.set(port=free_port()),
             "blackholed port": lambda: shared.set(port=stack.enter_context(blackhole())),
+            "frozen server": lambda: shared.set(port=stack.enter_context(never_answering())),
             "pooler's port": lambda: shared.set(port=6543),
             "TLS asked of a server without": lambda: shared,
         }
