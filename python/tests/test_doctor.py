@@ -2,10 +2,11 @@
 
 import dataclasses
 import json
+import os
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -138,12 +139,23 @@ def test_each_fault_of_the_connection_is_found_within_the_bound(
     assert examined(ended)["pool budget"] == "not examined"
 
 
+def refused_logins(server: Server) -> int:
+    """How many wrong passwords the server has met, once its log has caught up with this moment."""
+    log, mark = server.data / "log" / "server.log", f"mark-{os.urandom(8).hex()}"
+    with closing(server.connect()) as superuser, superuser.cursor() as cursor:
+        cursor.execute("SELECT %s", (mark,))
+    deadline = time.monotonic() + 10
+    while mark not in log.read_text():
+        assert time.monotonic() < deadline, "the server's log does not tell of a statement"
+        time.sleep(0.01)
+    return log.read_text().count("password authentication failed")
+
+
 def test_wrong_password_is_sent_once(server: Server, shared: URL, run: Run) -> None:
-    log = server.data / "log" / "server.log"
-    before = log.read_text().count("password authentication failed")
+    before = refused_logins(server)
     env = configuration(shared.set(password=CANARY))
     assert list(findings(run("doctor", "--format", "json", env=env))) == ["password"]
-    assert log.read_text().count("password authentication failed") == before + 1
+    assert refused_logins(server) == before + 1
 
 
 def examine_with_another_way_in(admin: URL, app: URL) -> list[str]:
@@ -159,12 +171,11 @@ def test_way_of_the_application_is_examined_too(server: Server, shared: URL) -> 
     assert examine_with_another_way_in(shared, same) == []
     away = shared.set(port=free_port())
     assert examine_with_another_way_in(shared, away) == ["application's way"]
-    log = server.data / "log" / "server.log"
-    before = log.read_text().count("password authentication failed")
+    before = refused_logins(server)
     wrong = shared.set(password=CANARY)
     app = wrong.update_query_dict({"application_name": "another"})
     assert examine_with_another_way_in(wrong, app) == ["password"]
-    assert log.read_text().count("password authentication failed") == before + 1
+    assert refused_logins(server) == before + 1
 
 
 @pytest.mark.parametrize(
