@@ -7,7 +7,7 @@ export PROVIDER SQLITE OWNER QUARANTINE REPORT CONFIRM
 VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup dev migrate rollback sample rehearse health serve psql status stop reset image test test-python test-molecule lint bench bench-import bench-audit bench-serve scoreboard lock doctor
+.PHONY: help setup dev migrate rollback sample rehearse health serve psql status stop reset image test test-python test-molecule lint bench bench-import bench-audit bench-serve scoreboard lock doctor backup drill
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,12 @@ status: setup ## Show provider, server, schema, data and health
 
 stop: setup ## Stop the development server; its data stays
 	@ansible-playbook playbooks/stop.yml
+
+backup: setup ## Dump the development database into .local/backups
+	@dhafnck-db backup create
+
+drill: setup ## Restore the newest backup into a server of its own, and compare it
+	@dhafnck-db backup drill
 
 reset: setup ## Dump, remove and remake the development databases [CONFIRM=dhafnck_mcp_dev]
 	@ansible-playbook playbooks/reset.yml

@@ -5,6 +5,7 @@ then it must be refused without consent, or as one that reads, and then it must 
 server lets nobody write.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 import yaml
 from alembic.config import CommandLine
 from conftest import ROOT
-from fix_prod import production
+from fix_prod import REF, production
 from fix_schema import HEAD, catalog, execute, version
 from sqlalchemy import URL
 from test_cli import commands
@@ -31,6 +32,7 @@ WRITES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("audit", "disable"): ("projects",),
     ("audit", "enable"): ("projects",),
     ("audit", "prune"): ("--older-than", "90d"),
+    ("backup", "restore"): ("old.dump",),
     ("realtime", "publish"): ("projects",),
     ("psql",): ("--", "-c", "CREATE TABLE by_psql ()"),
     ("schema", "downgrade"): ("base",),
@@ -41,6 +43,10 @@ READS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("audit", "status"): (),
     ("backup", "create"): ("new.dump",),
     ("doctor",): (),
+    ("backup", "drill"): (),
+    ("backup", "list"): (),
+    ("backup", "prune"): (),
+    ("backup", "verify"): (),
     ("health",): (),
     ("schema", "check"): (),
     ("schema", "current"): (),
@@ -98,6 +104,10 @@ def typed(configure: Configure, checkout: Path, prod: URL) -> Callable[..., Ende
     """Type a command at the root of a checkout that is configured for production."""
     configure(production(prod, DB_ALEMBIC_INI=str(checkout / "alembic.ini")))
     subprocess.run([BIN / "dhafnck-db", "sqlite", "sample", "old.db"], cwd=checkout, check=True)
+    (checkout / "old.dump").write_bytes(b"PGDMP")
+    record = {"kind": "full", "environment": "prod", "reference": REF, "schemas": ["public"]}
+    moment = {"database": "d", "revision": HEAD, "lsn": None, "created_at": "2026-01-01T00:00:00Z"}
+    (checkout / "old.dump.json").write_text(json.dumps({**record, **moment}))
 
     def typed(program: str, *arguments: str) -> Ended:
         return subprocess.run(
@@ -152,7 +162,8 @@ def test_what_writes_is_refused_without_consent(
         ended = typed("alembic", *command, *ALEMBIC_WRITES[command[0]])
         assert ended.returncode != 0
         said = ended.stdout + ended.stderr
-    refusal = "backup-missing" if "downgrade" in command else "consent-missing"
+    destroys = {"downgrade", "restore"}.intersection(command)
+    refusal = "backup-missing" if destroys else "consent-missing"
     assert f"error[{refusal}]: " in said
     assert (catalog(prod), execute(prod, "SELECT * FROM dhafnck.identity")) == before
     assert version(prod) == HEAD
@@ -166,8 +177,10 @@ def test_what_reads_works_where_nobody_writes(
     before = catalog(prod)
     if command in READS:
         ended = typed("dhafnck-db", *command, *READS[command])
-        # Health says that nobody can write, and the file was never imported; a dump may be refused.
+        # Health says that nobody can write, and the file was never imported; a dump may be refused,
+        # and there is none to look at.
         allowed = {("health",): 6, ("sqlite", "verify"): 6, ("backup", "create"): 5}
+        allowed |= {("backup", "drill"): 2, ("backup", "verify"): 2}
         assert ended.returncode in (0, allowed.get(command, 0)), ended.stderr
     else:
         ended = typed("alembic", *command, *ALEMBIC_READS[command[0]])

@@ -57,9 +57,10 @@ def change(**changes: object) -> Callable[[Path], None]:
 
 
 def nonsense(dump: Path) -> None:
-    """Replace a dump by what pg_restore cannot read, with the right hash."""
+    """Replace a dump by what pg_restore cannot read, with the right size and hash."""
     dump.write_bytes(b"PGDMP nonsense")
-    change(sha256=hashlib.sha256(dump.read_bytes()).hexdigest())(dump)
+    content = dump.read_bytes()
+    change(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))(dump)
 
 
 OLD = (datetime.now(UTC) - timedelta(hours=25)).isoformat()

@@ -1,5 +1,7 @@
 -- Every object of the schemas asked for, with all that a migration may change of it: one row (kind, name, definition).
--- Tables carry their number, so that one that was dropped and made anew is another one.
+-- Tables carry their number, so that one that was dropped and made anew is another one. Grants are sorted, and those
+-- that nobody changed are spelled out; columns are counted without those that were dropped: a dump that is restored
+-- keeps neither.
 WITH
 own AS (
     SELECT * FROM pg_namespace WHERE nspname = ANY (:schemas)
@@ -9,14 +11,15 @@ relation AS (
     FROM pg_class c JOIN own ON own.oid = c.relnamespace
 ),
 described (kind, name, definition) AS (
-    SELECT 'schema', nspname::text, jsonb_build_array(nspowner::regrole, nspacl::text)
+    SELECT 'schema', nspname::text, jsonb_build_array(nspowner::regrole, ARRAY(SELECT a::text FROM unnest(coalesce(nspacl, acldefault('n', nspowner))) a ORDER BY 1))
     FROM own
     UNION ALL
     SELECT
         'relation', name,
         jsonb_build_array(
-            number, relkind, relpersistence, relowner::regrole, relacl::text, reloptions, relrowsecurity,
-            relforcerowsecurity, relreplident, pg_get_expr(relpartbound, number), obj_description(number, 'pg_class'),
+            number, relkind, relpersistence, relowner::regrole,
+            ARRAY(SELECT a::text FROM unnest(coalesce(relacl, acldefault(CASE WHEN relkind = 'S' THEN 's' ELSE 'r' END::"char", relowner))) a ORDER BY 1),
+            reloptions, relrowsecurity, relforcerowsecurity, relreplident, pg_get_expr(relpartbound, number), obj_description(number, 'pg_class'),
             CASE WHEN relkind IN ('v', 'm') THEN pg_get_viewdef(number) END
         )
     FROM relation WHERE relkind <> 'i' AND relkind <> 'I'
@@ -24,8 +27,8 @@ described (kind, name, definition) AS (
     SELECT
         'column', name || '.' || attname,
         jsonb_build_array(
-            attnum, format_type(atttypid, atttypmod), attnotnull, attidentity, attgenerated, attcollation::regcollation,
-            attstorage, attacl::text, pg_get_expr(adbin, adrelid), col_description(number, attnum)
+            row_number() OVER (PARTITION BY number ORDER BY attnum), format_type(atttypid, atttypmod), attnotnull, attidentity, attgenerated, attcollation::regcollation,
+            attstorage, ARRAY(SELECT a::text FROM unnest(attacl) a ORDER BY 1), pg_get_expr(adbin, adrelid), col_description(number, attnum)
         )
     FROM relation JOIN pg_attribute ON attrelid = number
     LEFT JOIN pg_attrdef ON adrelid = number AND adnum = attnum
@@ -53,14 +56,16 @@ described (kind, name, definition) AS (
     SELECT
         'function', p.oid::regprocedure::text,
         jsonb_build_array(
-            proowner::regrole, proacl::text, prokind, CASE WHEN prokind <> 'a' THEN pg_get_functiondef(p.oid) END
+            proowner::regrole, ARRAY(SELECT a::text FROM unnest(coalesce(proacl, acldefault('f', proowner))) a ORDER BY 1),
+            prokind, CASE WHEN prokind <> 'a' THEN pg_get_functiondef(p.oid) END
         )
     FROM pg_proc p JOIN own ON own.oid = pronamespace
     UNION ALL
     SELECT
         'type', t.oid::regtype::text,
         jsonb_build_array(
-            typtype, typowner::regrole, typacl::text, typnotnull, typdefault, format_type(typbasetype, typtypmod),
+            typtype, typowner::regrole, ARRAY(SELECT a::text FROM unnest(coalesce(typacl, acldefault('T', typowner))) a ORDER BY 1),
+            typnotnull, typdefault, format_type(typbasetype, typtypmod),
             (SELECT jsonb_agg(enumlabel ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = t.oid),
             (SELECT jsonb_agg(pg_get_constraintdef(o.oid) ORDER BY conname) FROM pg_constraint o WHERE contypid = t.oid)
         )

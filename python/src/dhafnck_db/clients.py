@@ -18,10 +18,10 @@ from dhafnck_db.settings import Settings
 INSTALLED = Path("/usr/lib/postgresql")
 
 
-def program(name: str, settings: Settings) -> Path:
+def program(name: str, settings: Settings, major: int | None = None) -> Path:
     """Return the path of psql, pg_dump or pg_restore. Read-only.
 
-    DB_CLIENT_BIN, else the newest version under /usr/lib/postgresql, else PATH.
+    DB_CLIENT_BIN, else version `major` under /usr/lib/postgresql, else the newest there, else PATH.
 
     Raises:
         TargetError: there is none.
@@ -29,7 +29,8 @@ def program(name: str, settings: Settings) -> Path:
     if settings.db_client_bin is not None:
         candidates = [settings.db_client_bin / name]
     else:
-        candidates = sorted(INSTALLED.glob(f"*/bin/{name}"), key=_major, reverse=True)
+        candidates = [INSTALLED / str(major) / "bin" / name] if major else []
+        candidates += sorted(INSTALLED.glob(f"*/bin/{name}"), key=_major, reverse=True)
         found = shutil.which(name)
         candidates += [Path(found)] if found else []
     for candidate in candidates:

@@ -1,0 +1,168 @@
+"""Dumps in pg_dump's custom format: how they are written to a file, listed and read back.
+
+It never keeps a plain copy of an encrypted dump, and a part of a pipe that fails fails the whole.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO
+
+from dhafnck_db import cipher, clients
+from dhafnck_db.errors import ToolkitError
+from dhafnck_db.settings import Settings
+
+Command = Sequence[str | Path]
+
+
+class Failed(Exception):
+    """A program of a pipe ended badly; the text is the first line that it said."""
+
+
+def run(
+    commands: Sequence[Command],
+    *,
+    stdin: IO[bytes] | None = None,
+    stdout: IO[bytes] | None = None,
+    env: Mapping[str, str] | None = None,
+) -> str:
+    """Run programs as a pipe and return what the last one printed, unless `stdout` takes it.
+
+    Whatever ends the wait, no program is left running.
+
+    Raises:
+        Failed: one of them ended badly; the first in the pipe that said why.
+    """
+    running: list[subprocess.Popen[bytes]] = []
+    with ExitStack() as stack:
+        source: IO[bytes] | int | None = stdin or subprocess.DEVNULL
+        for command in commands:
+            last = command is commands[-1]
+            process = stack.enter_context(
+                _started(command, source, stdout if last and stdout else subprocess.PIPE, env)
+            )
+            if running and running[-1].stdout:
+                running[-1].stdout.close()  # else a program that ends early is not noticed
+            running.append(process)
+            source = process.stdout
+        printed, said = running[-1].communicate()
+        errors = [process.stderr.read() for process in running[:-1] if process.stderr] + [said]
+        codes = [process.wait() for process in running]
+    if any(codes):
+        bad = [text for code, text in zip(codes, errors, strict=True) if code]
+        lines = [line for text in bad for line in text.decode(errors="replace").splitlines()]
+        told = next((line for line in lines if line.strip()), None)
+        raise Failed(told or f"ended with {next(code for code in codes if code)}")
+    return (printed or b"").decode(errors="replace")
+
+
+@contextmanager
+def _started(
+    command: Command,
+    source: IO[bytes] | int | None,
+    sink: IO[bytes] | int,
+    env: Mapping[str, str] | None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(  # noqa: S603  # our own choice of program; nothing of a user's
+        command, stdin=source, stdout=sink, stderr=subprocess.PIPE, env=env
+    )
+    try:
+        yield process
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+
+
+def restore(
+    dump: Path,
+    encrypted: bool,
+    options: Command,
+    settings: Settings,
+    *,
+    program: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> str:
+    """Run pg_restore on a dump and return what it printed.
+
+    Args:
+        dump: the file.
+        encrypted: whether it is; then it is decrypted on the way.
+        options: of pg_restore.
+        settings: where the programs and keys are.
+        program: pg_restore, if not the configured one.
+        env: the variables of the programs, such as the endpoint.
+
+    Raises:
+        Failed: a program ended badly.
+        TargetError: a program or a key is missing.
+        OSError: the file cannot be opened.
+    """
+    reading: Command = [program or clients.program("pg_restore", settings), *options]
+    commands: list[Command] = [cipher.decrypting(dump, settings)] if encrypted else []
+    commands.append(reading)
+    with dump.open("rb") as file:
+        return run(commands, stdin=file, env=env or dict(os.environ))
+
+
+def restore_into(
+    dump: Path,
+    encrypted: bool,
+    settings: Settings,
+    *,
+    program: Path,
+    env: Mapping[str, str],
+    role: str | None = None,
+    keep_owners: bool = True,
+) -> None:
+    """Restore a dump into the empty database that `env` names, whole or not at all.
+
+    The schema that every database has is not made again.
+
+    Args:
+        dump: the file.
+        encrypted: whether it is.
+        settings: where programs and keys are.
+        program: pg_restore.
+        env: the endpoint, as libpq's variables.
+        role: who restores, if not a superuser; other roles' default grants are left out then, which
+            nobody but they may set.
+        keep_owners: give everything to whoever owned it; else all is of who restores.
+
+    Raises:
+        Failed: a program ended badly; the database is empty still.
+        TargetError: a program or a key is missing.
+    """
+    listed = restore(dump, encrypted, ["--list"], settings, program=program)
+    wanted = [line for line in listed.splitlines() if not _left_out(line, role)]
+    with NamedTemporaryFile("w", prefix="dhafnck-list-") as file:
+        file.write("\n".join(wanted) + "\n")
+        file.flush()
+        options = ["--single-transaction", "--exit-on-error", f"--use-list={file.name}"]
+        options += [f"--dbname={env['PGDATABASE']}", "--no-password"]
+        options += [] if keep_owners else ["--no-owner"]
+        restore(dump, encrypted, options, settings, program=program, env=env)
+
+
+def _left_out(line: str, role: str | None) -> bool:
+    """Whether a line of pg_restore's list is of what is not restored."""
+    words = line.split()[3:]  # after the numbers of entry, catalog and object
+    if words[:3] == ["SCHEMA", "-", "public"] or words[:4] == ["COMMENT", "-", "SCHEMA", "public"]:
+        return True
+    return role is not None and words[:2] == ["DEFAULT", "ACL"] and words[-1] != role
+
+
+def unreadable(dump: Path, encrypted: bool, settings: Settings) -> str | None:
+    """Return why pg_restore cannot list a dump, None where it can. Read-only."""
+    try:
+        restore(dump, encrypted, ["--list"], settings)
+    except Failed:
+        return "cannot be read by pg_restore"
+    except (ToolkitError, OSError) as failure:
+        return f"cannot be read: {failure if isinstance(failure, OSError) else failure.message}"
+    return None

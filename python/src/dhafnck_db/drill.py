@@ -1,0 +1,209 @@
+"""A backup restored into a server of its own, and held against what was recorded when it was made.
+
+It never touches the database that the backup is of, and what it could not do is a failure.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from psycopg2 import sql
+from pydantic import SecretStr
+from sqlalchemy import Connection, NullPool, create_engine
+from sqlalchemy.engine.interfaces import IsolationLevel
+
+from dhafnck_db import archive, backup_folder, backup_record, comparison, health, scratch
+from dhafnck_db.backup_folder import Entry
+from dhafnck_db.backup_record import Record
+from dhafnck_db.errors import ToolkitError, VerificationError
+from dhafnck_db.scratch import Scratch
+from dhafnck_db.settings import Settings
+from dhafnck_db.target import resolve
+
+RESULT = "drill.json"  # beside the backups
+DATABASE = "drill"
+# Of health's checks those that say something about a copy; the rest is about its server.
+CHECKS = ("reachable", "server", "extensions", "settings", "read-write", "latency")
+
+
+@dataclass(frozen=True)
+class Drill:
+    """How a drill ended."""
+
+    at: str  # ISO 8601, UTC
+    backup: str
+    ok: bool
+    seconds: float  # from the first step to a database that answers
+    tables: int
+    rows: int
+    finding: str
+    checks: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def last(folder: Path) -> Drill | None:
+    """Return how the last drill of a folder's backups ended; None where none was. Read-only."""
+    try:
+        return Drill(**json.loads((folder / RESULT).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def run(settings: Settings, entry: Entry) -> Drill:
+    """Restore a backup into a scratch server, compare it with its record, and remove the server.
+
+    How it ended is written beside the backup (`last` reads it), also where it failed.
+
+    Raises:
+        VerificationError: what was restored is not what was recorded.
+        ToolkitError: the drill could not be done.
+    """
+    started, folder = time.monotonic(), entry.path.parent
+    try:
+        seconds, checks = _prove(settings, entry, started)
+    except ToolkitError as failure:
+        said = f"{failure.message}: {failure.cause}" if failure.cause else failure.message
+        _remember(_ended(entry, False, time.monotonic() - started, said, {}), folder)
+        raise
+    except BaseException:
+        interrupted = _ended(entry, False, time.monotonic() - started, "was interrupted", {})
+        _remember(interrupted, folder)
+        raise
+    done = _ended(entry, True, seconds, "as recorded", checks)
+    _remember(done, folder)
+    return done
+
+
+def _prove(settings: Settings, entry: Entry, started: float) -> tuple[float, dict[str, str]]:
+    record = entry.record
+    if record.kind != "full" or not record.catalog:
+        raise VerificationError(
+            "nothing-recorded",
+            f"{entry.path} has a record without contents: there is nothing to compare with",
+            help="make a new one: dhafnck-db backup create",
+        )
+    backup_record.require_whole(entry.path, record, settings)
+    with backup_folder.in_use(entry), scratch.server(settings, record.major) as server:
+        with _connected(server, "postgres") as superuser:
+            _roles(superuser, record)
+            _execute(superuser, "CREATE DATABASE {} TEMPLATE template0", DATABASE)
+        with _connected(server, DATABASE) as superuser:
+            _surroundings(superuser, record)
+        _restore(settings, entry, server)
+        seconds = time.monotonic() - started
+        with _connected(server, DATABASE, "REPEATABLE READ") as connection:
+            comparison.require_same(connection, record, entry.path)
+        return seconds, _health(settings, server)
+
+
+def _restore(settings: Settings, entry: Entry, server: Scratch) -> None:
+    try:
+        archive.restore_into(
+            entry.path,
+            entry.record.encrypted,
+            settings,
+            program=server.programs / "pg_restore",
+            env=server.environment(DATABASE),
+        )
+    except archive.Failed as failure:
+        raise VerificationError(
+            "backup-damaged",
+            f"{entry.path} cannot be restored",
+            cause=str(failure),
+            help="this backup is worth nothing: make a new one, and try that",
+        ) from None
+
+
+def _roles(superuser: Connection, record: Record) -> None:
+    """Make the roles that the dump names, so that owners and grants come back as they were."""
+    roles = [role for role in record.surroundings["roles"] if role["name"] != scratch.SUPERUSER]
+    for role in roles:
+        _execute(superuser, "CREATE ROLE {}", role["name"])
+    for role in roles:
+        for above in role["member_of"]:
+            _execute(superuser, "GRANT {} TO {}", above, role["name"])
+
+
+def _surroundings(superuser: Connection, record: Record) -> None:
+    """Make the extensions and the others' functions that the dump leans on."""
+    around = record.surroundings
+    for schema in sorted({one["schema"] for one in (*around["extensions"], *around["functions"])}):
+        _execute(superuser, "CREATE SCHEMA IF NOT EXISTS {}", schema)
+    available = set(superuser.exec_driver_sql("SELECT name FROM pg_available_extensions").scalars())
+    for extension in around["extensions"]:
+        if extension["name"] in available:  # where one is missing and needed, the restore says so
+            given = (extension["name"], extension["schema"])
+            _execute(superuser, "CREATE EXTENSION IF NOT EXISTS {} SCHEMA {}", *given)
+    superuser.exec_driver_sql("SET check_function_bodies = off")
+    for function in around["functions"]:
+        superuser.exec_driver_sql(function["definition"].replace("%", "%%"))
+    _execute(superuser, "ALTER DATABASE {} OWNER TO {}", DATABASE, around["owner"])
+
+
+def _health(settings: Settings, server: Scratch) -> dict[str, str]:
+    update = {
+        "database_type": "postgresql",
+        "database_url": SecretStr(server.url(DATABASE)),
+        "db_sslmode": None,
+        "db_pool_size": 1,
+        "db_max_overflow": 0,
+    }
+    report = health.examine(resolve(settings.model_copy(update=update)))
+    found = {check.name: check for check in report.checks if check.name in CHECKS}
+    bad = [f"{name}: {check.finding}" for name, check in found.items() if check.status == "failed"]
+    if bad:
+        raise VerificationError(
+            "restored-unhealthy", "the restored database is unhealthy", cause="; ".join(bad)
+        )
+    return {name: check.finding for name, check in found.items()}
+
+
+@contextmanager
+def _connected(
+    server: Scratch, database: str, isolation: IsolationLevel = "AUTOCOMMIT"
+) -> Iterator[Connection]:
+    engine = create_engine(
+        server.url(database).replace("postgresql:", "postgresql+psycopg2:", 1),
+        poolclass=NullPool,
+        isolation_level=isolation,
+    )
+    with engine.connect() as connection:
+        yield connection
+
+
+def _execute(connection: Connection, statement: str, *names: str) -> None:
+    driver = connection.connection.cursor()
+    driver.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+    driver.close()
+
+
+def _ended(entry: Entry, ok: bool, seconds: float, finding: str, checks: dict[str, str]) -> Drill:
+    return Drill(
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        backup=entry.path.name,
+        ok=ok,
+        seconds=round(seconds, 1),
+        tables=len(entry.record.tables),
+        rows=entry.record.rows,
+        finding=finding,
+        checks=checks,
+    )
+
+
+def _remember(drill: Drill, folder: Path) -> None:
+    partial = folder / f"{RESULT}.new"
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(drill.to_dict(), file, indent=2)
+        file.write("\n")
+    partial.rename(folder / RESULT)

@@ -1,0 +1,130 @@
+"""A server of one's own for as long as it takes to try a dump: made, used, stopped and removed.
+
+It listens on a socket in a folder that nobody else enters, and on no port.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dhafnck_db.clients import INSTALLED
+from dhafnck_db.errors import TargetError
+from dhafnck_db.settings import Settings
+
+SUPERUSER = "dhafnck_drill"  # a name that no dump's role has
+SERVER_USER = "postgres"  # who runs the server where root calls: it refuses root
+PORT = 5432  # part of the socket's name alone
+UNSAFE = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+}  # it is thrown away
+NEEDED = {
+    "autovacuum": "off",
+    "listen_addresses": "",
+    "max_wal_senders": "0",
+    "shared_preload_libraries": "pg_stat_statements",
+    "timezone": "UTC",
+    "wal_level": "minimal",
+}
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """A running server without a database of ours."""
+
+    programs: Path
+    sockets: Path
+
+    def environment(self, database: str) -> dict[str, str]:
+        """Return the variables with which libpq reaches a database of it, and nothing else."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        place = {"PGHOST": str(self.sockets), "PGPORT": str(PORT)}
+        return {**kept, **place, "PGUSER": SUPERUSER, "PGDATABASE": database}
+
+    def url(self, database: str) -> str:
+        """Return the URL of a database of it; there is no password."""
+        return f"postgresql://{SUPERUSER}@/{database}?host={self.sockets}&port={PORT}"
+
+
+@contextmanager
+def server(settings: Settings, major: int) -> Iterator[Scratch]:
+    """Start a server of this major version; stop it and remove it with all data afterwards.
+
+    Its data is in a new folder below TMPDIR, which needs room for the database.
+
+    Raises:
+        TargetError: there are no server programs of that version, or it does not start.
+    """
+    programs = _programs(settings, major)
+    home = Path(tempfile.mkdtemp(prefix="dhafnck-drill-"))
+    try:
+        if os.getuid() == 0:
+            shutil.chown(home, SERVER_USER, SERVER_USER)
+        data = home / "data"
+        _run([programs / "initdb", f"--pgdata={data}", f"--username={SUPERUSER}", "--auth=trust",
+              "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"])  # fmt: skip
+        options = {**UNSAFE, **NEEDED, "unix_socket_directories": str(home), "port": str(PORT)}
+        with (data / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in options.items())
+        control: list[str | Path] = [programs / "pg_ctl", f"--pgdata={data}"]
+        control.append(f"--log={home / 'log'}")
+        _run([*control, "start", "--wait"])
+        try:
+            yield Scratch(programs, home)
+        finally:
+            _run([*control, "stop", "--mode=immediate", "--wait"])
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _programs(settings: Settings, major: int) -> Path:
+    named = [settings.db_client_bin] if settings.db_client_bin else []
+    for folder in (*named, INSTALLED / str(major) / "bin"):
+        initdb = folder / "initdb"
+        if initdb.is_file() and _version(initdb) == major:
+            return folder
+    raise TargetError(
+        "server-programs-missing",
+        f"there is no PostgreSQL {major} on this machine to restore the dump into",
+        help=f"install postgresql-{major}, or name the folder of its initdb in DB_CLIENT_BIN; "
+        "nothing was proven",
+    )
+
+
+def _version(initdb: Path) -> int:
+    ended = subprocess.run([initdb, "--version"], capture_output=True, text=True, check=False)  # noqa: S603  # our own choice of program
+    words = ended.stdout.split()
+    number = words[2].split(".")[0] if len(words) > 2 else ""
+    return int(number) if number.isdigit() else 0
+
+
+def _run(command: Sequence[str | Path]) -> None:
+    """Run a program of the server, as a user whom it takes."""
+    as_user = (
+        ["setpriv", f"--reuid={SERVER_USER}", f"--regid={SERVER_USER}", "--init-groups", "--"]
+        if os.getuid() == 0
+        else []
+    )
+    # Not a pipe: the server that pg_ctl starts would hold it open.
+    with tempfile.TemporaryFile() as said:
+        ended = subprocess.run(  # noqa: S603  # our own choice of program; nothing of a user's
+            [*as_user, *command], cwd="/", stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+            check=False,
+        )  # fmt: skip
+        said.seek(0)
+        lines = said.read().decode(errors="replace").strip().splitlines()
+    if ended.returncode != 0:
+        raise TargetError(
+            "scratch-server-failed",
+            f"the server for the drill failed at {Path(command[0]).name}",
+            cause=lines[-1] if lines else None,
+            help="is there room below TMPDIR? nothing was proven",
+        )
