@@ -1,13 +1,13 @@
 # Every target is a command that can be typed by hand once `make setup` has run and .venv is active.
-# PROVIDER, SQLITE, OWNER, QUARANTINE, REPORT and CONFIRM reach the playbooks through the environment (inventories/dev/group_vars/dev).
+# PROVIDER, SQLITE, OWNER, QUARANTINE, REPORT, CONFIRM, FILE, MASKED and STATE reach the playbooks through the environment (inventories/dev/group_vars/dev).
 PYTHON ?= python3
 ENV ?= dev
-export PROVIDER SQLITE OWNER QUARANTINE REPORT CONFIRM
+export PROVIDER SQLITE OWNER QUARANTINE REPORT CONFIRM FILE MASKED STATE
 
 VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup dev migrate rollback sample rehearse health serve psql status stop reset image test test-python test-molecule lint bench bench-import bench-audit bench-serve scoreboard lock doctor backup drill
+.PHONY: help setup dev migrate rollback sample rehearse health serve psql status stop reset image test test-python test-molecule lint bench bench-import bench-audit bench-serve scoreboard lock doctor backup drill backups restore
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,12 @@ stop: setup ## Stop the development server; its data stays
 
 backup: setup ## Dump the development database into .local/backups
 	@dhafnck-db backup create
+
+backups: setup ## Have backups made at set times, by systemd or cron [STATE=absent] [ENV=dev]
+	@ansible-playbook playbooks/backup.yml -e env=$(ENV)
+
+restore: setup ## Dump and remake the development database, and restore FILE=.local/backups/NAME.dump into it [MASKED=1]
+	@ansible-playbook playbooks/restore.yml
 
 drill: setup ## Restore the newest backup into a server of its own, and compare it
 	@dhafnck-db backup drill
