@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, TemporaryFile
 from typing import IO
 
 from dhafnck_db import cipher, clients
@@ -38,26 +38,22 @@ def run(
     Raises:
         Failed: one of them ended badly; the first in the pipe that said why.
     """
-    running: list[subprocess.Popen[bytes]] = []
     with ExitStack() as stack:
+        running: list[subprocess.Popen[bytes]] = []
+        # Files, since a pipe that nobody reads yet would hold up who writes to it.
+        said = [stack.enter_context(TemporaryFile()) for _ in commands]
         source: IO[bytes] | int | None = stdin or subprocess.DEVNULL
-        for command in commands:
-            last = command is commands[-1]
-            process = stack.enter_context(
-                _started(command, source, stdout if last and stdout else subprocess.PIPE, env)
-            )
+        for command, errors in zip(commands, said, strict=True):
+            sink = stdout if command is commands[-1] and stdout else subprocess.PIPE
+            process = stack.enter_context(_started(command, source, sink, errors, env))
             if running and running[-1].stdout:
                 running[-1].stdout.close()  # else a program that ends early is not noticed
             running.append(process)
             source = process.stdout
-        printed, said = running[-1].communicate()
-        errors = [process.stderr.read() for process in running[:-1] if process.stderr] + [said]
+        printed, _ = running[-1].communicate()
         codes = [process.wait() for process in running]
-    if any(codes):
-        bad = [text for code, text in zip(codes, errors, strict=True) if code]
-        lines = [line for text in bad for line in text.decode(errors="replace").splitlines()]
-        told = next((line for line in lines if line.strip()), None)
-        raise Failed(told or f"ended with {next(code for code in codes if code)}")
+        if any(codes):
+            raise Failed(_reason(codes, said))
     return (printed or b"").decode(errors="replace")
 
 
@@ -66,10 +62,11 @@ def _started(
     command: Command,
     source: IO[bytes] | int | None,
     sink: IO[bytes] | int,
+    errors: IO[bytes],
     env: Mapping[str, str] | None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(  # noqa: S603  # our own choice of program; nothing of a user's
-        command, stdin=source, stdout=sink, stderr=subprocess.PIPE, env=env
+        command, stdin=source, stdout=sink, stderr=errors, env=env
     )
     try:
         yield process
@@ -77,6 +74,16 @@ def _started(
         process.kill()
         process.wait()
         raise
+
+
+def _reason(codes: Sequence[int], said: Sequence[IO[bytes]]) -> str:
+    """Return the first line of the first program that ended badly and said why."""
+    for code, file in zip(codes, said, strict=True):
+        file.seek(0)
+        lines = file.read().decode(errors="replace").strip().splitlines()
+        if code and lines:
+            return lines[0]
+    return f"ended with {next(code for code in codes if code)}"
 
 
 def restore(
@@ -161,8 +168,8 @@ def unreadable(dump: Path, encrypted: bool, settings: Settings) -> str | None:
     """Return why pg_restore cannot list a dump, None where it can. Read-only."""
     try:
         restore(dump, encrypted, ["--list"], settings)
-    except Failed:
-        return "cannot be read by pg_restore"
+    except Failed as failure:
+        return "cannot be read by pg_restore" if not encrypted else f"cannot be read: {failure}"
     except (ToolkitError, OSError) as failure:
         return f"cannot be read: {failure if isinstance(failure, OSError) else failure.message}"
     return None

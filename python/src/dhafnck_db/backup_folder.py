@@ -16,7 +16,7 @@ from typing import IO
 
 from dhafnck_db import backup_record, cipher
 from dhafnck_db.backup_record import Record
-from dhafnck_db.errors import TargetError, UsageError
+from dhafnck_db.errors import TargetError, UsageError, VerificationError
 from dhafnck_db.settings import Settings
 
 LOCK = ".lock"
@@ -140,8 +140,22 @@ def find(settings: Settings, path: Path | None) -> Entry:
 
 @contextmanager
 def in_use(entry: Entry) -> Iterator[None]:
-    """Keep others from pruning a dump while it is read."""
-    with entry.path.open("rb") as file:
+    """Keep others from pruning a dump while it is read.
+
+    Raises:
+        VerificationError: it is gone, or cannot be opened.
+    """
+    try:
+        file = entry.path.open("rb")
+    except OSError as failure:
+        gone = isinstance(failure, FileNotFoundError)
+        raise VerificationError(
+            "backup-damaged",
+            f"{entry.path} {'is gone' if gone else 'cannot be opened'}",
+            cause=None if gone else failure.strerror,
+            help="take another: dhafnck-db backup list",
+        ) from None
+    with file:
         fcntl.flock(file, fcntl.LOCK_SH)
         yield
 
