@@ -8,7 +8,8 @@ import pytest
 from conftest import Ended, Server, configuration
 from fix_backup import FOLDER, make
 from fix_prod import REF, production
-from fix_schema import catalog, execute
+from fix_schema import catalog as whole_catalog
+from fix_schema import execute
 from sqlalchemy import URL
 
 from dhafnck_db import masking
@@ -17,6 +18,11 @@ from dhafnck_db.models import Base
 Run = Callable[..., Ended]
 
 IDENTITY = "SELECT environment, reference FROM dhafnck.identity"
+
+
+def catalog(url: URL) -> set[str]:
+    """The relations of a database, without those that provisioning made."""
+    return {name for name, _ in whole_catalog(url) if not name.startswith("extensions.")}
 
 
 @pytest.fixture
@@ -39,13 +45,13 @@ def test_restore_brings_everything_back(
     server: Server, filled: URL, dump: Path, database: URL, run: Run
 ) -> None:
     wanted = execute(filled, "SELECT * FROM users ORDER BY id")
-    names = {name for name, _ in catalog(filled)}
+    names = catalog(filled)
     dry = run("backup", "restore", str(dump), "--dry-run", env=configuration(database))
     assert (dry.code, catalog(database)) == (0, set())
     ended = run("backup", "restore", str(dump), env=configuration(database))
     assert ended.code == 0, ended.err
     assert execute(database, "SELECT * FROM users ORDER BY id") == wanted
-    assert {name for name, _ in catalog(database)} == names
+    assert catalog(database) == names
     assert run("schema", "check", env=configuration(database)).code == 0
     health = run("health", "--format", "json", env=configuration(database))
     assert json.loads(health.out)["status"] == "healthy"
@@ -119,7 +125,7 @@ def test_production_comes_back_with_consent_alone(of_prod: Path, database: URL, 
     assert ended.code == 7
     assert "error[consent-missing]: " in ended.err
     assert f"  restores  {of_prod}, of " in ended.err
-    other = production(database, SUPABASE_URL="https://zzzzzzzzzzzzzzzzzzzz.supabase.co")
+    other = {**production(database), "SUPABASE_URL": "https://zzzzzzzzzzzzzzzzzzzz.supabase.co"}
     assert run(*given, env=other).err.startswith("error[wrong-project]: ")
     assert catalog(database) == set()
     ended = run(*given, "--confirm", REF, env=production(database))
