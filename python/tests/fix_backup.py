@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sqlalchemy import URL
 Run = Callable[..., Ended]
 
 FOLDER = ".local/backups"
+PROGRAM = str(Path(sys.executable).with_name("dhafnck-db"))
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -14,14 +13,12 @@ from threading import Thread
 
 import pytest
 from conftest import Ended, Server, configuration
-from fix_backup import FOLDER, make
+from fix_backup import FOLDER, PROGRAM, make
 from fix_schema import execute
 from sqlalchemy import URL
 
 Run = Callable[..., Ended]
 Configure = Callable[[dict[str, str]], None]
-
-PROGRAM = str(Path(sys.executable).with_name("dhafnck-db"))
 
 
 def files(tmp_path: Path) -> set[str]:
