@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from conftest import Ended, Server, configuration
@@ -230,28 +229,24 @@ def test_backup_that_is_being_read_is_not_pruned(
 
 
 def test_record_is_of_the_moment_that_was_dumped(
-    configure: Configure, server: Server, blocked: URL, tmp_path: Path, run: Run
+    filled: URL, server: Server, tmp_path: Path, run: Run
 ) -> None:
-    """Rows that arrive while the dump runs are neither in it nor in what is recorded."""
-    configure(configuration(blocked))
-    process = started(tmp_path)
-    writing = Thread(
-        target=execute, args=(blocked, "DELETE FROM users", "CREATE TABLE public.later (id int)")
+    """What is written between the snapshot and pg_dump's start is in neither dump nor record."""
+    programs = Path(f"/usr/lib/postgresql/{server.major}/bin")
+    late = tmp_path / "bin" / "pg_dump"
+    late.parent.mkdir()
+    late.write_text(
+        "#!/bin/sh\n"
+        f"[ \"$1\" = --version ] || {programs}/psql -qXc 'DELETE FROM users' >/dev/null || exit 9\n"
+        f'exec {programs}/pg_dump "$@"\n'
     )
-    writing.start()
-    writing.join(5)
-    with closing(server.connect()) as superuser, superuser.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = %s AND state = 'idle in transaction' AND query LIKE 'BEGIN; LOCK%%'",
-            (blocked.database,),
-        )
-    assert process.wait(timeout=30) == 0
-    writing.join()
-    ended = run("backup", "drill", "--format", "json", env=configuration(blocked))
+    late.chmod(0o755)
+    made = make(run, filled, tmp_path, DB_CLIENT_BIN=str(late.parent))
+    assert execute(filled, "SELECT count(*) FROM users") == [(0,)]
+    ended = run("backup", "drill", "--format", "json", env=configuration(filled))
     assert ended.code == 0, ended.err
-    (record,) = (tmp_path / FOLDER).glob("*.dump.json")
-    assert json.loads(record.read_text())["tables"]["public.users"]["rows"] == 5
+    record = json.loads((tmp_path / f"{made}.json").read_text())
+    assert record["tables"]["public.users"]["rows"] == 5
 
 
 def test_hook_gets_the_dump_and_its_failure_is_told(filled: URL, tmp_path: Path, run: Run) -> None:
