@@ -3,10 +3,11 @@
 import json
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import Ended, configuration
+from conftest import Ended, Server, configuration
 from fix_backup import FOLDER, make
 from fix_schema import execute
 from sqlalchemy import URL
@@ -141,4 +142,15 @@ def test_unknown_recipient_makes_no_dump(filled: URL, tmp_path: Path, run: Run) 
     ended = run("backup", "create", env=configuration(filled, DB_BACKUP_RECIPIENT="A" * 40))
     assert ended.code == 5
     assert ended.err.startswith("error[dump-failed]: ")
+    assert not list((tmp_path / FOLDER).glob("*.dump*"))
+
+
+def test_dump_that_fails_is_not_hidden_by_its_encryption(
+    server: Server, filled: URL, recipient: str, tmp_path: Path, run: Run
+) -> None:
+    with closing(server.connect(str(filled.database))) as superuser, superuser.cursor() as cursor:
+        cursor.execute("CREATE TABLE public.closed (id int)")  # the owner may not read it
+    ended = run("backup", "create", env=configuration(filled, DB_BACKUP_RECIPIENT=recipient))
+    assert ended.code == 5
+    assert "permission denied for table closed" in ended.err
     assert not list((tmp_path / FOLDER).glob("*.dump*"))

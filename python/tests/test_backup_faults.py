@@ -233,11 +233,12 @@ def test_record_is_of_the_moment_that_was_dumped(
 ) -> None:
     """What is written between the snapshot and pg_dump's start is in neither dump nor record."""
     programs = Path(f"/usr/lib/postgresql/{server.major}/bin")
+    change = "DELETE FROM users"
     late = tmp_path / "bin" / "pg_dump"
     late.parent.mkdir()
     late.write_text(
         "#!/bin/sh\n"
-        f"[ \"$1\" = --version ] || {programs}/psql -qXc 'DELETE FROM users' >/dev/null || exit 9\n"
+        f'[ "$1" = --version ] || {programs}/psql -qXc "{change}" || exit 9\n'
         f'exec {programs}/pg_dump "$@"\n'
     )
     late.chmod(0o755)
