@@ -1,6 +1,6 @@
 """Which backups stay: by days, weeks and months, and never without the newest that was verified.
 
-It removes nothing itself unless `prune` is called, and then nothing that is being read.
+It never looks at the clock, and it never removes what somebody is reading.
 """
 
 from __future__ import annotations
