@@ -148,6 +148,7 @@ def test_json_is_exactly_one_object(at_head: URL, tmp_path: Path, run: Run) -> N
         ("sqlite", "assess", "old.db"),
         ("sqlite", "import", "old.db", "--owner", "me"),
         ("sqlite", "verify", "old.db"),
+        ("advise",),
         ("health",),
         ("stats",),
     ):

@@ -40,6 +40,7 @@ WRITES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("sqlite", "import"): ("old.db", "--owner", "me"),
 }
 READS: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("advise",): (),
     ("audit", "status"): (),
     ("backup", "create"): ("new.dump",),
     ("doctor",): (),

@@ -23,6 +23,7 @@ class LazyGroup(click.Group):
     """A group that imports the module of a command when the command is looked at."""
 
     modules = (
+        "advise",
         "audit",
         "backup",
         "doctor",
