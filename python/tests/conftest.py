@@ -27,8 +27,7 @@ from sqlalchemy import URL, Engine, create_engine
 
 from dhafnck_db.cli.main import main
 
-pytest_plugins = ["fix_schema", "fix_prod", "fix_audit", "fix_service"]
-pytest_plugins = ["fix_schema", "fix_prod", "fix_audit", "fix_backup"]
+pytest_plugins = ["fix_schema", "fix_prod", "fix_audit", "fix_backup", "fix_service"]
 
 ROOT = Path(__file__).resolve().parents[2]
 ACCESS = ROOT / "roles" / "postgres_access"

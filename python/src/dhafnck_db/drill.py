@@ -5,64 +5,42 @@ It never touches the database that the backup is of, and what it could not do is
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 from psycopg2 import sql
 from pydantic import SecretStr
 from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.engine.interfaces import IsolationLevel
 
-from dhafnck_db import archive, backup_folder, backup_record, comparison, health, scratch
+from dhafnck_db import (
+    archive,
+    backup_folder,
+    backup_record,
+    comparison,
+    drill_record,
+    health,
+    scratch,
+)
 from dhafnck_db.backup_folder import Entry
 from dhafnck_db.backup_record import Record
+from dhafnck_db.drill_record import Drill
 from dhafnck_db.errors import ToolkitError, VerificationError
 from dhafnck_db.scratch import Scratch
 from dhafnck_db.settings import Settings
 from dhafnck_db.target import resolve
 
-RESULT = "drill.json"  # beside the backups
 DATABASE = "drill"
 # Of health's checks those that say something about a copy; the rest is about its server.
 CHECKS = ("reachable", "server", "extensions", "settings", "read-write", "latency")
 
 
-@dataclass(frozen=True)
-class Drill:
-    """How a drill ended."""
-
-    at: str  # ISO 8601, UTC
-    backup: str
-    ok: bool
-    seconds: float  # from the first step to a database that answers
-    tables: int
-    rows: int
-    finding: str
-    checks: dict[str, str]
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def last(folder: Path) -> Drill | None:
-    """Return how the last drill of a folder's backups ended; None where none was. Read-only."""
-    try:
-        return Drill(**json.loads((folder / RESULT).read_text()))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
 def run(settings: Settings, entry: Entry) -> Drill:
     """Restore a backup into a scratch server, compare it with its record, and remove the server.
 
-    How it ended is written beside the backup (`last` reads it), also where it failed.
+    How it ended is written beside the backup (`drill_record.last` reads it), also where it failed.
 
     Raises:
         VerificationError: what was restored is not what was recorded.
@@ -73,14 +51,14 @@ def run(settings: Settings, entry: Entry) -> Drill:
         seconds, checks = _prove(settings, entry, started)
     except ToolkitError as failure:
         said = f"{failure.message}: {failure.cause}" if failure.cause else failure.message
-        _remember(_ended(entry, False, time.monotonic() - started, said, {}), folder)
+        drill_record.write(_ended(entry, False, time.monotonic() - started, said, {}), folder)
         raise
     except BaseException:
         interrupted = _ended(entry, False, time.monotonic() - started, "was interrupted", {})
-        _remember(interrupted, folder)
+        drill_record.write(interrupted, folder)
         raise
     done = _ended(entry, True, seconds, "as recorded", checks)
-    _remember(done, folder)
+    drill_record.write(done, folder)
     return done
 
 
@@ -198,12 +176,3 @@ def _ended(entry: Entry, ok: bool, seconds: float, finding: str, checks: dict[st
         finding=finding,
         checks=checks,
     )
-
-
-def _remember(drill: Drill, folder: Path) -> None:
-    partial = folder / f"{RESULT}.new"
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(drill.to_dict(), file, indent=2)
-        file.write("\n")
-    partial.rename(folder / RESULT)

@@ -71,6 +71,17 @@ class Settings(BaseSettings):
         pattern=r"^\d+(min|h|d)$",
         description="oldest backup that a destructive command on production takes",
     )
+    db_backup_recipient: str | None = Field(
+        None,
+        pattern=r"^([0-9A-Fa-f]{40}|age1[0-9a-z]+)$",
+        description="who can read the dumps: a GnuPG fingerprint or an age key; else unencrypted",
+    )
+    db_backup_identity: Path | None = Field(
+        None, description="file with the age identity that reads the dumps"
+    )
+    db_backup_hook: Path | None = Field(
+        None, description="program that is run with each finished dump and its record"
+    )
     db_health_cache: float = Field(
         1, ge=0, description="seconds for which `serve` gives the same answer about health"
     )
@@ -81,13 +92,6 @@ class Settings(BaseSettings):
         None,
         ge=1,
         description="megabytes that the database may fill: its disk, or the plan's quota",
-    db_backup_recipient: str | None = Field(
-        pattern=r"^([0-9A-Fa-f]{40}|age1[0-9a-z]+)$",
-        description="who can read the dumps: a GnuPG fingerprint or an age key; else unencrypted",
-    db_backup_identity: Path | None = Field(
-        None, description="file with the age identity that reads the dumps"
-    db_backup_hook: Path | None = Field(
-        None, description="program that is run with each finished dump and its record"
     )
     db_env_file: Path | None = Field(None, description="the env file, if not .env.dev or .env.prod")
     supabase_url: str | None = Field(None, description="`https://<ref>.supabase.co`")

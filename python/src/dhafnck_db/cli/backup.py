@@ -57,12 +57,12 @@ def create(file: Path | None, format_: str) -> None:
 @format_option
 def list_(format_: str) -> None:
     """List the backups of DB_BACKUP_DIR, newest first. Connects to nothing, checks nothing."""
-    from dhafnck_db import backup_folder, drill
+    from dhafnck_db import backup_folder, drill_record
     from dhafnck_db.settings import load_settings
 
     folder = load_settings(connecting=False).db_backup_dir
     found = [_described(entry) for entry in backup_folder.entries(folder)]
-    last = drill.last(folder)
+    last = drill_record.last(folder)
     result = {"changed": False, "backups": found, "drill": last.to_dict() if last else None}
 
     def show() -> None:
