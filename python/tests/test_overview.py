@@ -1,5 +1,8 @@
 """The page of a service shows what the service knows, and nothing that only its owner may know."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,23 @@ def test_page_shows_health_figures_and_advice(at_head: URL, serve: Serve, folder
     for wanted in (f"revision {HEAD} (head)", " MB</dd>", "row-security-off", "public.labels"):
         assert wanted in reply.text
     assert reply.text.count("<dd>none</dd>") == 2  # backup and drill
+
+
+def test_models_are_loaded_before_there_are_threads() -> None:
+    # A page asks three probes at once. Where one of them loads the models, another finds a module
+    # that is half there, and the page of a new process is an error.
+    program = """
+import sys
+from dhafnck_db.service import create_app
+from dhafnck_db.target import current_target
+create_app(current_target())
+print(*[name for name in ("sqlalchemy.orm", "dhafnck_db.models") if name not in sys.modules])
+"""
+    env = {**os.environ, "DATABASE_TYPE": "postgresql", "DATABASE_URL": "postgresql://localhost/x"}
+    ended = subprocess.run(
+        [sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.split() == []
 
 
 def test_page_shows_the_last_backup(

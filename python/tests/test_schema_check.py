@@ -161,7 +161,7 @@ def test_models_that_cannot_be_loaded_are_named(
 ) -> None:
     (tmp_path / "shop.py").write_text(SHOP)
     monkeypatch.syspath_prepend(tmp_path)
-    for command in (("schema", "check"), ("health",)):
+    for command in (("schema", "check"), ("serve", "--port", "0")):
         ended = run(*command, env=configuration(shared, DB_METADATA=reference))
         assert (ended.code, ended.out) == (3, "")
         assert ended.err.startswith(f"error[metadata-missing]: DB_METADATA names {reference}")

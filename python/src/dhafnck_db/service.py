@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from dhafnck_db import __version__, metrics
+from dhafnck_db import __version__, metadata, metrics
 from dhafnck_db.health.routes import create_router, health_probe
 from dhafnck_db.metrics.routes import stats_probe
 from dhafnck_db.overview import Overview, advice_probe
@@ -19,7 +19,13 @@ from dhafnck_db.target import Target
 
 
 def create_app(target: Target) -> FastAPI:
-    """Return the service of a target. It connects when it is first asked."""
+    """Return the service of a target. It connects when it is first asked.
+
+    Raises:
+        ConfigurationError: the models that DB_METADATA names cannot be loaded.
+    """
+    # Before there are threads: a module that one of them is loading is half there for the others.
+    metadata.load(target.settings.db_metadata)
     probe, figures, advised = health_probe(target), stats_probe(target), advice_probe(target)
     overview = Overview(probe, figures, advised)
 
