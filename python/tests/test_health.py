@@ -38,6 +38,7 @@ CHECKS = [
     "clock",
     "latency",
     "certificate",
+    "backups",
     "legacy",
 ]
 

@@ -19,10 +19,8 @@ from sqlalchemy.exc import DBAPIError
 
 from dhafnck_db import archive, identity, revision
 from dhafnck_db.errors import GuardError, TargetError, VerificationError
-from dhafnck_db.settings import Settings
+from dhafnck_db.settings import Settings, duration
 from dhafnck_db.target import Target
-
-UNITS = {"min": "minutes", "h": "hours", "d": "days"}
 
 
 @dataclass(frozen=True)
@@ -162,6 +160,18 @@ def newest_first(folder: Path) -> Iterator[tuple[Path, Record]]:
     yield from sorted(found, key=lambda pair: (pair[1].number, pair[1].created_at), reverse=True)
 
 
+def newest_full(target: Target) -> Record | None:
+    """Return the record of the newest full dump of a target in DB_BACKUP_DIR; None without one.
+
+    Read-only. Nothing of the dump itself is checked.
+    """
+    for _, record in newest_first(target.settings.db_backup_dir):
+        own = target.reference in (None, record.reference)  # None for a server of one's own
+        if own and record.kind == "full" and record.environment == target.environment:
+            return record
+    return None
+
+
 def damage(dump: Path, record: Record, settings: Settings) -> str | None:
     """Return why a dump is not what was recorded, the cheapest reasons first; None where it is.
 
@@ -196,17 +206,9 @@ def _fault(dump: Path, record: Record, target: Target) -> str | None:
         return "holds the schema alone"
     if (record.environment, record.reference) != (target.environment, target.reference):
         return "is of another database"
-    if not timedelta() <= age <= _limit(target.settings):
+    if not timedelta() <= age <= duration(target.settings.db_backup_max_age):
         return f"is of {record.created_at}"
     return damage(dump, record, target.settings)
-
-
-def _limit(settings: Settings) -> timedelta:
-    for unit, name in UNITS.items():
-        number = settings.db_backup_max_age.removesuffix(unit)
-        if number.isdigit():
-            return timedelta(**{name: int(number)})
-    raise AssertionError(settings.db_backup_max_age)  # the setting's pattern has no other
 
 
 def sha256(path: Path) -> str:

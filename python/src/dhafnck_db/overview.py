@@ -117,10 +117,9 @@ class Overview:
 
     def _kept(self, now: datetime) -> list[tuple[str, str]]:
         target = self._health.target
-        folder = target.settings.db_backup_dir
         return [
-            ("last backup", _last_backup(folder, target.environment, now)),
-            ("last drill", _last_drill(folder, now)),
+            ("last backup", _last_backup(target, now)),
+            ("last drill", _last_drill(target.settings.db_backup_dir, now)),
         ]
 
 
@@ -135,12 +134,12 @@ def _measured(stats: Stats | None) -> list[tuple[str, str]]:
     ]
 
 
-def _last_backup(folder: Path, environment: str, now: datetime) -> str:
+def _last_backup(target: Target, now: datetime) -> str:
     with suppress(OSError):
-        for _, record in backup_record.newest_first(folder):
-            if record.kind == "full" and record.environment == environment:
-                size = f"{record.bytes / 1e6:,.1f} MB"
-                return f"{_ago(record.created_at, now)}, {plural(record.rows, 'row')}, {size}"
+        record = backup_record.newest_full(target)
+        if record is not None:
+            size = f"{record.bytes / 1e6:,.1f} MB"
+            return f"{_ago(record.created_at, now)}, {plural(record.rows, 'row')}, {size}"
     return "none"
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from dhafnck_db.errors import ConfigurationError
 
 DatabaseType = Literal["postgresql", "supabase"]
 
+UNITS = {"min": "minutes", "h": "hours", "d": "days"}
 ENV_FILES: dict[str, str] = {"postgresql": ".env.dev", "supabase": ".env.prod"}
 
 
@@ -71,6 +73,11 @@ class Settings(BaseSettings):
         pattern=r"^\d+(min|h|d)$",
         description="oldest backup that a destructive command on production takes",
     )
+    db_backup_overdue: str = Field(
+        "26h",
+        pattern=r"^\d+(min|h|d)$",
+        description="age of production's newest backup at which health says degraded",
+    )
     db_backup_recipient: str | None = Field(
         None,
         pattern=r"^([0-9A-Fa-f]{40}|age1[0-9a-z]+)$",
@@ -109,6 +116,11 @@ class Settings(BaseSettings):
         description="host of the project's pooler, as its settings show it",
     )
     supabase_access_token: SecretStr | None = Field(None, description="token of the Management API")
+    supabase_api_url: str = Field(
+        "https://api.supabase.com",
+        pattern=r"^(https://|http://127\.0\.0\.1[:/]?)\S*[^/\s]$",
+        description="address of the Management API; https, or this machine",
+    )
     supabase_confirm: str | None = Field(
         None, description="consent to one run that writes to production: the project's ref"
     )
@@ -151,6 +163,12 @@ def load_settings(*, connecting: bool = True) -> Settings:
     if connecting:
         _require_parts(settings, path)
     return settings
+
+
+def duration(setting: str) -> timedelta:
+    """Return a setting such as `30min`, `24h` or `7d` as a length of time."""
+    unit = setting.lstrip("0123456789")
+    return timedelta(**{UNITS[unit]: int(setting.removesuffix(unit))})
 
 
 def alembic_ini(settings: Settings) -> Path:

@@ -56,14 +56,27 @@ def create(file: Path | None, format_: str) -> None:
 @command.command("list", short_help="List the backups, newest first.")
 @format_option
 def list_(format_: str) -> None:
-    """List the backups of DB_BACKUP_DIR, newest first. Connects to nothing, checks nothing."""
-    from dhafnck_db import backup_folder, drill_record
+    """List the backups of DB_BACKUP_DIR, newest first, and what a Supabase project has of its own.
+
+    Connects to no database, and checks nothing. The platform's backups are asked of its Management
+    API, with SUPABASE_ACCESS_TOKEN.
+    """
+    from dhafnck_db import backup_folder, drill_record, managed_backups
+    from dhafnck_db.endpoints import project_reference
     from dhafnck_db.settings import load_settings
 
-    folder = load_settings(connecting=False).db_backup_dir
+    settings = load_settings(connecting=False)
+    folder = settings.db_backup_dir
     found = [_described(entry) for entry in backup_folder.entries(folder)]
     last = drill_record.last(folder)
-    result = {"changed": False, "backups": found, "drill": last.to_dict() if last else None}
+    ref = project_reference(settings) if settings.database_type == "supabase" else None
+    managed = managed_backups.read(settings, ref) if ref else None
+    result = {
+        "changed": False,
+        "backups": found,
+        "drill": last.to_dict() if last else None,
+        "managed": managed.to_dict() if managed else None,
+    }
 
     def show() -> None:
         head = ("backup", "made", "of", "revision", "rows", "bytes")
@@ -75,6 +88,8 @@ def list_(format_: str) -> None:
         if last:
             ended = f"ok in {last.seconds} s" if last.ok else f"failed: {last.finding}"
             click.echo(f"last drill: {last.at}, {last.backup}, {ended}")
+        if managed:
+            click.echo(f"managed by Supabase: {managed}")
 
     emit(result, format_, show)
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, column, func, inspect, select, table
 
 from dhafnck_db import applied, bookkeeping, identity, revision, tls
 from dhafnck_db.endpoints import VERIFIED
-from dhafnck_db.health import strain
+from dhafnck_db.health import strain, upkeep
 from dhafnck_db.health.findings import Finding
 from dhafnck_db.target import Target
 
@@ -154,5 +154,6 @@ CHECKS: dict[str, Callable[[Connection, Target], Finding]] = {
     "clock": strain.clock,
     "latency": strain.latency,
     "certificate": strain.certificate,
+    "backups": upkeep.backups,
     "legacy": _legacy,
 }

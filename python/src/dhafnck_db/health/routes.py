@@ -22,28 +22,29 @@ from dhafnck_db.target import Target, current_target
 
 # What an application cannot work without; the others tell what somebody should look at.
 READY = (measure.REACHABLE, "identity", "schema", "read-write")
-CERTIFICATE = "certificate"
-CERTIFICATE_KEPT = 3600.0  # seconds: to look at it takes another handshake
+# Seconds for which an answer is kept that costs another handshake, or a question to another host.
+SELDOM = {"certificate": 3600.0, "backups": 600.0}
 # An import stays as it is, so nobody asks about it again and again.
-DEEP = tuple(name for name in CHECKS if name not in (CERTIFICATE, "legacy"))
+DEEP = tuple(name for name in CHECKS if name not in (*SELDOM, "legacy"))
 NOT_CACHED = {"Cache-Control": "no-store"}
 
 
 def health_probe(target: Target | Callable[[], Target] = current_target) -> Probe[Report]:
     """Return a probe that measures a target's health; it connects when it is asked."""
     probe: Probe[Report]
-    certificate: list[Check] = []
-    again = 0.0
+    kept: dict[str, list[Check]] = {}
+    again = dict.fromkeys(SELDOM, 0.0)
 
     def ask(connection: Connection, target: Target, started: float, seconds: float) -> Report:
-        nonlocal certificate, again
         checks = [measure.reached(target, started)]
         checks += measure.run(connection, target, DEEP, seconds)
-        if not connection.invalidated:
-            if time.monotonic() >= again:
-                certificate = measure.run(connection, target, [CERTIFICATE], seconds)
-                again = time.monotonic() + CERTIFICATE_KEPT
-            checks += certificate
+        for name, length in SELDOM.items():
+            if connection.invalidated:
+                break
+            if time.monotonic() >= again[name]:
+                kept[name] = measure.run(connection, target, [name], seconds)
+                again[name] = time.monotonic() + length
+            checks += kept[name]
         return Report(target.settings.database_type, str(target.app), checks)
 
     def unreached(fault: ToolkitError, started: float) -> Report:
