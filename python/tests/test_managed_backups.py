@@ -35,14 +35,16 @@ def ago(**age: float) -> str:
     return (datetime.now(UTC) - timedelta(**age)).isoformat(timespec="seconds")
 
 
-def listed(*made: str, status: str = "COMPLETED", **physical: int) -> dict[str, Any]:
+def listed(
+    *made: str, status: str = "COMPLETED", physical: dict[str, int] | None = None
+) -> dict[str, Any]:
     """What the API says of a project with backups of these moments."""
     backups = [
         {"id": number, "is_physical_backup": True, "status": status, "inserted_at": moment}
         for number, moment in enumerate(made)
     ]
-    found = {"region": "eu-central-1", "walg_enabled": True, "pitr_enabled": bool(physical)}
-    return {**found, "backups": backups, "physical_backup_data": physical}
+    found = {"region": "eu-central-1", "walg_enabled": True, "pitr_enabled": physical is not None}
+    return {**found, "backups": backups, "physical_backup_data": physical or {}}
 
 
 def checked(run: Run, url: URL, tmp_path: Path, **more: str) -> Told:
@@ -103,7 +105,7 @@ def test_recovery_to_any_moment_counts_up_to_its_newest_moment(
         "earliest_physical_backup_date_unix": latest - 9,
         "latest_physical_backup_date_unix": latest,
     }
-    api.change(backups=listed(ago(days=2), **reachable))
+    api.change(backups=listed(ago(days=2), physical=reachable))
     assert checked(run, prod, tmp_path, **asked)[0] == "ok"
 
 

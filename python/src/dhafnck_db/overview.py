@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +18,8 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from dhafnck_db import advice, backup_record, drill_record, metadata
-from dhafnck_db.advice import Advice
+from dhafnck_db import advice, backup_record, drill_record, metadata, stats
+from dhafnck_db.advice import Advice, slower
 from dhafnck_db.health.findings import Report
 from dhafnck_db.health.probe import Probe
 from dhafnck_db.history import History
@@ -29,6 +30,7 @@ from dhafnck_db.stats import Stats
 from dhafnck_db.target import Target
 
 ADVICE_KEPT = 300.0  # seconds: what there is to do changes slowly, and asking costs something
+COMPARED = 73  # figures of statements, so that what got slower is seen for six hours
 LOOKED_EVERY = 30.0  # seconds, so that the hours on the page have no holes
 SHOWN = {"server": "server", "schema": "revision", "pool": "pool", "latency": "latency"}
 HEADERS = {
@@ -41,6 +43,7 @@ def advice_probe(target: Target) -> Probe[Advice | None]:
     """Return a probe that asks for advice, and asks again only after a while."""
     kept: Advice | None = None
     again = 0.0
+    figures: deque[Stats] = deque(maxlen=COMPARED)
 
     def ask(
         connection: Connection, target: Target, _started: float, _seconds: float
@@ -50,7 +53,10 @@ def advice_probe(target: Target) -> Probe[Advice | None]:
             try:
                 schemas = metadata.own_schemas(target.settings.db_metadata, connection)
                 connection.rollback()
+                figures.append(stats.read(connection))
+                connection.rollback()
                 kept = advice.advise(connection, schemas)
+                kept = slower.since(figures[0], figures[-1], kept)
                 again = time.monotonic() + ADVICE_KEPT
             except DBAPIError:  # the connection was lost; the next question gets another
                 kept = None
@@ -123,13 +129,13 @@ class Overview:
         ]
 
 
-def _measured(stats: Stats | None) -> list[tuple[str, str]]:
-    if stats is None:
+def _measured(found: Stats | None) -> list[tuple[str, str]]:
+    if found is None:
         return []
-    ratio = stats.cache_hit_ratio
+    ratio = found.cache_hit_ratio
     return [
-        ("size", f"{stats.size / 1e6:,.1f} MB"),
-        ("connections", f"{stats.connections} of {stats.connections_limit}"),
+        ("size", f"{found.size / 1e6:,.1f} MB"),
+        ("connections", f"{found.connections} of {found.connections_limit}"),
         ("found in memory", "nothing read yet" if ratio is None else f"{ratio:.1%} of blocks"),
     ]
 

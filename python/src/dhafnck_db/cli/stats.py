@@ -45,7 +45,10 @@ def command(format_: str) -> None:
             click.echo()
             table(
                 ("seconds", "calls", "rows", "statement"),
-                [(f"{s.seconds:.2f}", s.calls, s.rows, s.text) for s in found.statements],
+                [
+                    (f"{s.seconds:.2f}", s.calls, s.rows, s.text)
+                    for s in found.statements[: stats.TOP]
+                ],
             )
 
     emit(found.to_dict(), format_, show)

@@ -12,7 +12,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from dhafnck_db.stats import Stats
+from dhafnck_db.stats import TOP, Stats
 
 PREFIX = "dhafnck_db_"
 
@@ -73,7 +73,7 @@ def _samples(stats: Stats) -> Iterator[Metric]:
     calls = CounterMetricFamily(
         f"{PREFIX}statement_calls_total", "Calls of the statements that took most.", labels=labels
     )
-    for statement in stats.statements:
+    for statement in stats.statements[:TOP]:
         seconds.add_metric([statement.id, statement.text], statement.seconds)
         calls.add_metric([statement.id, statement.text], statement.calls)
     yield from (seconds, calls)
