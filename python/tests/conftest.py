@@ -64,7 +64,12 @@ class Server:
 
 # They need a Docker engine with that image; scripts/test-python says when they are left out.
 if "TEST_IMAGE" not in os.environ:
-    collect_ignore = ["test_doctor_docker.py", "test_image.py", "test_postgres_docker.py"]
+    collect_ignore = [
+        "test_backup_drill_docker.py",
+        "test_doctor_docker.py",
+        "test_image.py",
+        "test_postgres_docker.py",
+    ]
 
 
 def pytest_configure() -> None:

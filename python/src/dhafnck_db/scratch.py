@@ -1,6 +1,7 @@
 """A server of one's own for as long as it takes to try a dump: made, used, stopped and removed.
 
-It listens on a socket in a folder that nobody else enters, and on no port.
+Where DB_SCRATCH_IMAGE names an image it is a container; else it listens on a socket in a folder
+that nobody else enters, and on no port.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dhafnck_db.clients import INSTALLED
@@ -40,29 +41,45 @@ NEEDED = {
 class Scratch:
     """A running server without a database of ours."""
 
-    programs: Path
-    sockets: Path
+    programs: Path  # folder of pg_dump, pg_restore and psql that reach it
+    host: str  # or the folder of its socket
+    port: int
+    password: str | None = field(default=None, repr=False)
 
     def environment(self, database: str) -> dict[str, str]:
         """Return the variables with which libpq reaches a database of it, and nothing else."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        place = {"PGHOST": str(self.sockets), "PGPORT": str(PORT)}
-        return {**kept, **place, "PGUSER": SUPERUSER, "PGDATABASE": database}
+        place = {"PGHOST": self.host, "PGPORT": str(self.port)}
+        secret = {"PGPASSWORD": self.password} if self.password else {}
+        return {**kept, **place, **secret, "PGUSER": SUPERUSER, "PGDATABASE": database}
 
     def url(self, database: str) -> str:
-        """Return the URL of a database of it; there is no password."""
-        return f"postgresql://{SUPERUSER}@/{database}?host={self.sockets}&port={PORT}"
+        """Return the URL of a database of it, with its password where it has one."""
+        login = f"{SUPERUSER}:{self.password}" if self.password else SUPERUSER
+        return f"postgresql://{login}@/{database}?host={self.host}&port={self.port}"
 
 
 @contextmanager
 def server(settings: Settings, major: int) -> Iterator[Scratch]:
     """Start a server of this major version; stop it and remove it with all data afterwards.
 
-    Its data is in a new folder below TMPDIR, which needs room for the database.
+    Natively its data is in a new folder below TMPDIR, which needs room for the database.
 
     Raises:
         TargetError: there are no server programs of that version, or it does not start.
     """
+    if settings.db_scratch_image is not None:
+        from dhafnck_db import scratch_docker
+
+        with scratch_docker.server(settings.db_scratch_image, major) as running:
+            yield running
+    else:
+        with _native(settings, major) as running:
+            yield running
+
+
+@contextmanager
+def _native(settings: Settings, major: int) -> Iterator[Scratch]:
     programs = _programs(settings, major)
     home = Path(tempfile.mkdtemp(prefix="dhafnck-drill-"))
     try:
@@ -78,7 +95,7 @@ def server(settings: Settings, major: int) -> Iterator[Scratch]:
         control.append(f"--log={home / 'log'}")
         _run([*control, "start", "--wait"])
         try:
-            yield Scratch(programs, home)
+            yield Scratch(programs, str(home), PORT)
         finally:
             _run([*control, "stop", "--mode=immediate", "--wait"])
     finally:
@@ -94,8 +111,8 @@ def _programs(settings: Settings, major: int) -> Path:
     raise TargetError(
         "server-programs-missing",
         f"there is no PostgreSQL {major} on this machine to restore the dump into",
-        help=f"install postgresql-{major}, or name the folder of its initdb in DB_CLIENT_BIN; "
-        "nothing was proven",
+        help=f"install postgresql-{major}, name the folder of its initdb in DB_CLIENT_BIN, or "
+        "an image of it in DB_SCRATCH_IMAGE; nothing was proven",
     )
 
 

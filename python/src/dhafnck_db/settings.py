@@ -67,6 +67,11 @@ class Settings(BaseSettings):
     )
     db_alembic_ini: Path | None = Field(None, description="alembic.ini, if not the checkout's own")
     db_client_bin: Path | None = Field(None, description="directory of psql and pg_dump")
+    db_scratch_image: str | None = Field(
+        None,
+        pattern=r"^[\w][\w./:@-]*$",
+        description="image of the container that a drill restores into, if not a native server",
+    )
     db_backup_dir: Path = Field(Path(".local/backups"), description="folder of the dumps")
     db_backup_max_age: str = Field(
         "24h",
