@@ -1,6 +1,8 @@
 """A drill proves a backup by restoring it; what is wrong, or prevents it, is a failure."""
 
 import json
+import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from contextlib import closing
@@ -136,6 +138,30 @@ def test_encrypted_backup_is_readable_with_its_key_alone(
         assert ended.err.startswith("error[backup-damaged]: ")
         assert "cannot be read: gpg: " in ended.err
     subprocess.run(["gpgconf", "--kill", "all"], capture_output=True)
+
+
+def test_backup_encrypted_with_age_is_readable_with_its_identity_alone(
+    filled: URL, tmp_path: Path, run: Run
+) -> None:
+    if shutil.which("age") is None:
+        assert "TEST_EVERYTHING" not in os.environ
+        pytest.skip("no program age: install the package age")
+    key, other = tmp_path / "key", tmp_path / "other"
+    for path in (key, other):
+        subprocess.run(["age-keygen", "--output", path], check=True, capture_output=True)
+    recipient = key.read_text().partition("public key: ")[2].split()[0]
+    encrypted = make(run, filled, tmp_path, DB_BACKUP_RECIPIENT=recipient)
+    assert encrypted.suffix == ".age"
+    assert (tmp_path / encrypted).read_bytes().startswith(b"age-encryption.org/")
+    for command in ("verify", "drill"):
+        ended = run("backup", command, env=configuration(filled, DB_BACKUP_IDENTITY=str(key)))
+        assert ended.code == 0, ended.err
+        ended = run("backup", command, env=configuration(filled, DB_BACKUP_IDENTITY=str(other)))
+        assert ended.code == 6
+        assert "cannot be read: age: " in ended.err
+        ended = run("backup", command, env=configuration(filled))
+        assert ended.code == 6
+        assert "no identity is named" in ended.err
 
 
 def test_unknown_recipient_makes_no_dump(filled: URL, tmp_path: Path, run: Run) -> None:
