@@ -117,6 +117,28 @@ def test_a_volume_of_another_major_version_is_refused(run: Run, name: str, tmp_p
     assert docker("ps", "--all", "--quiet", "--filter", f"name={name}") == ""
 
 
+def test_a_volume_with_another_password_is_named(run: Run, name: str) -> None:
+    assert run()[0] == 0
+    docker("rm", "--force", name)
+    code, said = run(
+        postgres_docker_superuser_password="another-one", postgres_docker_health_timeout=8
+    )
+    assert code != 0
+    assert f"the data in volume {name} are older than the password of postgres" in said
+    assert f"{name} psql --username postgres --command '\\\\password'" in said  # as JSON has it
+    assert "another-one" not in said
+    assert run()[0] == 0  # with the former one
+
+
+def test_a_server_that_does_not_come_up_is_named(run: Run, name: str) -> None:
+    code, said = run(
+        postgres_docker_settings={"shared_preload_libraries": "nosuch"},
+        postgres_docker_health_timeout=8,
+    )
+    assert code != 0
+    assert f"container {name} was not healthy within 8 s: see docker logs {name}" in said
+
+
 def test_a_missing_local_image_names_the_way_out(run: Run) -> None:
     code, said = run(postgres_docker_local_image="dhafnck-postgres:nosuch")
     assert code != 0

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from dhafnck_db.errors import SourceError
 from dhafnck_db.legacy.room import is_out_of_room, no_room
+from dhafnck_db.legacy.soundness import corrupt, require_sound
 
 MAGIC = b"SQLite format 3\x00"
 WAIT = 10.0  # seconds that a lock is waited for, and that a file may go on changing
@@ -242,7 +243,7 @@ def _copy(path: Path, copy: Path, wait: float) -> bool:
         if is_out_of_room(failure):
             raise
         # SQLite quotes what it cannot parse, and that need not be text.
-        raise _corrupt(path, str(failure)) from None
+        raise corrupt(path, str(failure)) from None
 
 
 def _is_in_wal_mode(path: Path) -> bool:
@@ -276,38 +277,17 @@ def _opened(copy: Path, path: Path) -> sqlite3.Connection:
     try:
         # The schema comes from a stranger: its functions are not to run with our rights.
         connection.execute("PRAGMA trusted_schema = OFF")
-        problems = [
-            problem
-            for (problem,) in connection.execute("PRAGMA quick_check(100)")
-            if problem != "ok" and not _about_content(problem)
-        ]
+        require_sound(connection, path)
     except (sqlite3.DatabaseError, UnicodeDecodeError) as failure:
         connection.close()
-        raise _corrupt(path, str(failure)) from None
-    if problems:
+        raise corrupt(path, str(failure)) from None
+    except SourceError:
         connection.close()
-        raise _corrupt(path, problems[0])
+        raise
     return connection
-
-
-def _about_content(problem: str) -> bool:
-    # A value that breaks a rule of its own table is still a value, and is carried or listed.
-    return (
-        problem.startswith(("NULL value in", "CHECK constraint failed in", "non-unique entry"))
-        or " value in " in problem
-    )
 
 
 def _changed(path: Path, what: str) -> SourceError:
     return SourceError(
         "source-changed", f"{path} {what}", help="stop what writes it, and start again"
-    )
-
-
-def _corrupt(path: Path, cause: str) -> SourceError:
-    return SourceError(
-        "source-corrupt",
-        f"{path} is damaged",
-        cause=cause,
-        help="recover it first: sqlite3 FILE .recover | sqlite3 NEW",
     )
