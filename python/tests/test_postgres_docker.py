@@ -125,7 +125,7 @@ def test_a_volume_with_another_password_is_named(run: Run, name: str) -> None:
     )
     assert code != 0
     assert f"the data in volume {name} are older than the password of postgres" in said
-    assert f"{name} psql --username postgres --command '\\\\password'" in said  # as JSON has it
+    assert f"{name} psql --username postgres --command ''\\password''" in said  # as YAML has it
     assert "another-one" not in said
     assert run()[0] == 0  # with the former one
 
