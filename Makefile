@@ -75,11 +75,12 @@ test-python: setup ## Unit and integration tests on each PostgreSQL server at ha
 test-molecule: setup ## The Molecule scenarios, on Docker and native
 	@scripts/test-molecule
 
-lint: setup ## yamllint, ansible-lint (production), ruff, mypy (strict)
+lint: setup ## yamllint, ansible-lint (production), ruff, mypy (strict), and the revisions
 	@yamllint --strict .
 	@ansible-lint --offline
 	@ruff check . && ruff format --check .
 	@cd python && mypy
+	@dhafnck-db schema lint
 
 bench: setup ## Time provisioning and the commands beside their bare minimum
 	@python scripts/bench.py

@@ -13,6 +13,10 @@ revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
+waivers = {
+    "downgrade-missing": "Others may have come to use the extensions, and a second upgrade finds "
+    "them in place.",
+}
 
 EXTENSIONS = ("pg_stat_statements", "pg_trgm", "pgcrypto", "uuid-ossp")
 

@@ -24,6 +24,7 @@ PROGRAM = str(Path(sys.executable).with_name("dhafnck-db"))
 HEAVY = (
     "alembic",
     "fastapi",
+    "postgast",
     "prometheus_client",
     "psycopg2",
     "pydantic",
@@ -140,6 +141,7 @@ def test_json_is_exactly_one_object(at_head: URL, tmp_path: Path, run: Run) -> N
         ("schema", "current"),
         ("schema", "check"),
         ("schema", "history"),
+        ("schema", "lint"),
         ("audit", "enable", "tasks"),
         ("audit", "status"),
         ("audit", "disable", "tasks"),

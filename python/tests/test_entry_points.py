@@ -52,6 +52,7 @@ READS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("schema", "check"): (),
     ("schema", "current"): (),
     ("schema", "history"): (),
+    ("schema", "lint"): (),
     ("schema", "revision"): ("-m", "x", "--empty"),
     ("sqlite", "assess"): ("old.db",),
     ("sqlite", "sample"): ("new.db",),

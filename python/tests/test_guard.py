@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from conftest import PASSWORD, Ended, Server, configuration
 from fix_prod import REF, no_schema_dump, production
-from fix_schema import HEAD, NEXT, add_revision, catalog, execute, version
+from fix_schema import HEAD, LEFT_OPEN, NEXT, add_revision, catalog, execute, version
 from sqlalchemy import URL
 
 from dhafnck_db.session import LOCK_KEY
@@ -31,7 +31,7 @@ DOWNGRADE = ("schema", "downgrade", "base")
 @pytest.fixture
 def pending(prod: URL, checkout: Path) -> dict[str, str]:
     """The environment of a production at HEAD, with a checkout that knows NEXT."""
-    add_revision(checkout, "CREATE TABLE second ()", "DROP TABLE second")
+    add_revision(checkout, "CREATE TABLE second ()", "DROP TABLE second", LEFT_OPEN)
     return production(prod, DB_ALEMBIC_INI=str(checkout / "alembic.ini"))
 
 

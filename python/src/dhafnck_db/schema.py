@@ -21,7 +21,7 @@ from alembic.util import CommandError, to_tuple
 from sqlalchemy import Connection, Table
 from sqlalchemy.schema import SchemaItem
 
-from dhafnck_db import metadata
+from dhafnck_db import lint, metadata
 from dhafnck_db.errors import TargetError, UsageError
 from dhafnck_db.revision import Move, Verb, current, require
 from dhafnck_db.settings import Settings, alembic_ini
@@ -43,8 +43,11 @@ def plan(
     Raises:
         TargetError: the database is at a revision that this code does not know.
         UsageError: no such revision.
+        GuardError: it would upgrade production by a revision with a hazard that nobody waived.
+        ConfigurationError: that cannot be examined, since the linter is missing.
     """
-    script = ScriptDirectory.from_config(config or alembic_config(target.settings))
+    config = config or alembic_config(target.settings)
+    script = ScriptDirectory.from_config(config)
     before = current(connection)
     _require_known(script, before, target)
     with _explained(target):
@@ -55,6 +58,8 @@ def plan(
             steps = list(script.iterate_revisions(before, revision, select_for_downgrade=True))
     if not steps:
         return Move(False, before, before, [])
+    if verb == "upgrade" and target.environment == "prod":
+        lint.require_clean(steps, config, target.settings)
     after = steps[-1].revision if verb == "upgrade" else _below(steps[-1])
     return Move(True, before, after, [step.revision for step in steps])
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dhafnck_db.cli import lint
 from dhafnck_db.cli.consent import confirm_option
 from dhafnck_db.cli.output import emit, format_option, table
 
@@ -23,6 +24,9 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be
 @click.group("schema", short_help="Move the schema with Alembic, and compare it with the models.")
 def command() -> None:
     """Move the schema with Alembic, and compare it with the models."""
+
+
+command.add_command(lint.command)
 
 
 @command.command(short_help="Apply the pending revisions.")
