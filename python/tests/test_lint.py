@@ -54,7 +54,7 @@ HAZARDS = (
     (["require-concurrent-index-creation"], "CREATE INDEX more ON tasks (title)", None),
     (
         ["require-concurrent-index-creation"],
-        "-- squawk-ignore-file\nCREATE INDEX more ON tasks (title)",
+        "CREATE INDEX more -- squawk-ignore-file\nON tasks (title)",
         None,
     ),
     (
@@ -219,7 +219,7 @@ def test_text_names_file_line_rule_and_what_to_do(run: Run, checkout: Path) -> N
 
 
 def test_file_beside_the_project_does_not_steer_squawk(lint: Lint, tmp_path: Path) -> None:
-    (tmp_path / ".squawk.toml").write_text("excluded_rules = ['require-concurrent-index-creation']")
+    (tmp_path / ".squawk.toml").write_text("excluded_paths = ['*.sql']")
     assert rules(lint("0002")[1], "waived") == ["require-concurrent-index-creation"]
 
 
