@@ -142,6 +142,7 @@ def test_json_is_exactly_one_object(at_head: URL, tmp_path: Path, run: Run) -> N
         ("schema", "check"),
         ("schema", "history"),
         ("schema", "lint"),
+        ("schema", "plan"),
         ("audit", "enable", "tasks"),
         ("audit", "status"),
         ("audit", "disable", "tasks"),

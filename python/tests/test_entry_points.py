@@ -53,6 +53,7 @@ READS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("schema", "current"): (),
     ("schema", "history"): (),
     ("schema", "lint"): (),
+    ("schema", "plan"): (),
     ("schema", "revision"): ("-m", "x", "--empty"),
     ("sqlite", "assess"): ("old.db",),
     ("sqlite", "sample"): ("new.db",),

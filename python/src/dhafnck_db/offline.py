@@ -20,8 +20,11 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import Script, ScriptDirectory
+from alembic.script.revision import RevisionError
+from alembic.util import CommandError
 
 from dhafnck_db import metadata
+from dhafnck_db.errors import UsageError
 from dhafnck_db.settings import Settings
 
 TRANSACTION = ("BEGIN", "COMMIT")  # what an autocommit block writes around itself
@@ -67,6 +70,32 @@ def read(steps: Iterable[Script], config: Config, settings: Settings) -> list[St
     options = metadata.comparison(settings.db_metadata)
     with _offline(config, script):
         return [_read(step, options) for step in steps]
+
+
+def between(config: Config, revisions: str) -> list[Script]:
+    """Return the revisions of a range, oldest first.
+
+    Args:
+        config: Alembic's configuration.
+        revisions: `REV:REV`, those after the first up to the second as `alembic upgrade --sql`
+            takes it, an end left out for the end of all; or `REV`, the one.
+
+    Raises:
+        UsageError: there is no such revision, or the first is not below the second.
+    """
+    script = ScriptDirectory.from_config(config)
+    lower, colon, upper = revisions.partition(":")
+    try:
+        if not colon:
+            return [step for step in script.get_revisions(revisions) if step is not None]
+        return list(script.iterate_revisions(upper or "heads", lower or "base"))[::-1]
+    except (CommandError, RevisionError) as failure:
+        raise UsageError(
+            "alembic",
+            f"{revisions} is no revision, or no range of them",
+            cause=str(failure),
+            help="`dhafnck-db schema history` lists the revisions",
+        ) from None
 
 
 def _read(step: Script, options: dict[str, Any]) -> Step:

@@ -131,19 +131,25 @@ class Settings(BaseSettings):
     )
 
 
-def load_settings(*, connecting: bool = True) -> Settings:
+def load_settings(
+    *, connecting: bool = True, database_type: DatabaseType | None = None
+) -> Settings:
     """Read the environment and the env file that belongs to DATABASE_TYPE; the environment wins.
 
     Read-only. The file is DB_ENV_FILE, else `.env.dev` (postgresql) or `.env.prod` (supabase) in
     the working directory, if it exists.
 
+    Args:
+        connecting: refuse settings that name no database.
+        database_type: instead of DATABASE_TYPE.
+
     Raises:
         ConfigurationError: a value is not allowed, missing, given twice, or contradicts another.
     """
-    database_type = os.environ.get("DATABASE_TYPE") or None
-    path = _env_file(database_type)
+    asked = database_type or os.environ.get("DATABASE_TYPE") or None
+    path = _env_file(asked)
     in_file = read_env_file(path) if path else {}
-    if database_type and (in_file.get("DATABASE_TYPE") or database_type) != database_type:
+    if asked and (in_file.get("DATABASE_TYPE") or asked) != asked:
         raise ConfigurationError(
             "environment-contradicts-file",
             f"DATABASE_TYPE in the environment is not the one in {path}",
@@ -161,6 +167,8 @@ def load_settings(*, connecting: bool = True) -> Settings:
         for key, value in in_file.items()
         if key.lower() in Settings.model_fields and value and not os.environ.get(key)
     }
+    if database_type is not None:
+        given["database_type"] = database_type
     try:
         settings = Settings(**given)
     except ValidationError as invalid:

@@ -28,12 +28,12 @@ def command(context: click.Context, revisions: str, format_: str) -> None:
     Read-only; connects to nothing. Exit 6 on a finding. A revision silences a rule, with a
     reason, by a constant of its file: waivers = {"rule": "reason"}.
     """
-    from dhafnck_db import lint, schema
+    from dhafnck_db import lint, offline, schema
     from dhafnck_db.settings import load_settings
 
     settings = load_settings(connecting=False)
     config = schema.alembic_config(settings)
-    report = lint.examine(lint.between(config, revisions), config, settings)
+    report = lint.examine(offline.between(config, revisions), config, settings)
     emit(report.to_dict(), format_, lambda: _show(report))
     if report.findings:
         context.exit(FOUND)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dhafnck_db.cli import lint
+from dhafnck_db.cli import forecast, lint
 from dhafnck_db.cli.consent import confirm_option
 from dhafnck_db.cli.output import emit, format_option, table
 
@@ -27,6 +27,7 @@ def command() -> None:
 
 
 command.add_command(lint.command)
+command.add_command(forecast.command)
 
 
 @command.command(short_help="Apply the pending revisions.")

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from alembic.config import Config
-from alembic.script import Script, ScriptDirectory
-from alembic.script.revision import RevisionError
-from alembic.util import CommandError
+from alembic.script import Script
 
 from dhafnck_db import ddl, metadata, offline
-from dhafnck_db.errors import GuardError, UsageError
+from dhafnck_db.errors import GuardError
 from dhafnck_db.lint import rules, squawk
 from dhafnck_db.lint.findings import Finding, judge
 from dhafnck_db.settings import Settings
@@ -71,32 +69,6 @@ def examine(steps: Sequence[Script], config: Config, settings: Settings) -> Repo
         [finding for finding in found if finding.waived is None],
         [finding for finding in found if finding.waived is not None],
     )
-
-
-def between(config: Config, revisions: str) -> list[Script]:
-    """Return the revisions of a range, oldest first.
-
-    Args:
-        config: Alembic's configuration.
-        revisions: `REV:REV`, those after the first up to the second as `alembic upgrade --sql`
-            takes it, an end left out for the end of all; or `REV`, the one.
-
-    Raises:
-        UsageError: there is no such revision, or the first is not below the second.
-    """
-    script = ScriptDirectory.from_config(config)
-    lower, colon, upper = revisions.partition(":")
-    try:
-        if not colon:
-            return [step for step in script.get_revisions(revisions) if step is not None]
-        return list(script.iterate_revisions(upper or "heads", lower or "base"))[::-1]
-    except (CommandError, RevisionError) as failure:
-        raise UsageError(
-            "alembic",
-            f"{revisions} is no revision, or no range of them",
-            cause=str(failure),
-            help="`dhafnck-db schema history` lists the revisions",
-        ) from None
 
 
 def require_clean(steps: Sequence[Script], config: Config, settings: Settings) -> None:
