@@ -61,7 +61,7 @@ def table_names(reference: str, connection: Connection) -> set[str]:
 
 
 def comparison(reference: str, connection: Connection | None = None) -> dict[str, Any]:
-    """Return the options under which Alembic compares the models with a database.
+    """Return the options under which Alembic compares the models with a database, and drafts.
 
     Args:
         reference: the models, as module:attribute.
@@ -87,9 +87,15 @@ def comparison(reference: str, connection: Connection | None = None) -> dict[str
             return name in bookkept
         return True
 
+    def process(context: Any, _revision: Any, directives: Any) -> None:
+        from dhafnck_db import drafting  # only here, since it loads Alembic
+
+        drafting.complete(context, directives)
+
     return {
         "target_metadata": models,
         "include_schemas": True,
         "include_name": include,
         "compare_server_default": True,
+        "process_revision_directives": process,
     }

@@ -5,6 +5,9 @@ It never decides where to connect, and it never touches a schema that is not the
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +24,9 @@ from alembic.util import CommandError, to_tuple
 from sqlalchemy import Connection, Table
 from sqlalchemy.schema import SchemaItem
 
-from dhafnck_db import lint, metadata
+from dhafnck_db import lint, metadata, renames
 from dhafnck_db.errors import TargetError, UsageError
+from dhafnck_db.renames import Renamed
 from dhafnck_db.revision import Move, Verb, current, require
 from dhafnck_db.settings import Settings, alembic_ini
 from dhafnck_db.target import Target
@@ -111,23 +115,55 @@ def history(settings: Settings) -> list[dict[str, str | None]]:
     ]
 
 
-def revision(connection: Connection, target: Target, message: str, *, autogenerate: bool) -> Path:
+def revision(
+    connection: Connection,
+    target: Target,
+    message: str,
+    *,
+    autogenerate: bool,
+    renamed: Renamed | None = None,
+) -> Path | None:
     """Write a new revision file and return its path; with `autogenerate`, from the models.
 
-    Changes no database. Raises TargetError where the database is not at head.
+    Changes no database. The file is formatted where ruff is at hand. Where the models and the
+    database do not differ, nothing is written, and None is returned.
+
+    Args:
+        connection: to the database that the models are compared with.
+        target: that database.
+        message: what the revision does, in a few words.
+        autogenerate: from the models; else an empty file.
+        renamed: the columns that are only called otherwise; None to ask at the terminal.
+
+    Raises:
+        TargetError: the database is not at head.
+        UsageError: nobody says what is renamed; see `renames.settle`.
     """
     require(connection, target, head(target.settings))
     config = alembic_config(target.settings)
+    config.attributes[renames.ANSWERS] = renamed
     made = _run(
         command.revision, connection, target, config, message=message, autogenerate=autogenerate
     )
-    return Path(made.path)
+    if not made:
+        return None
+    path = Path(made.path)
+    _format(path)
+    return path
 
 
 def alembic_config(settings: Settings) -> Config:
     """Return Alembic's configuration. Raises what `alembic_ini` raises."""
     # What Alembic prints would mix with the JSON of a command.
     return Config(alembic_ini(settings), cmd_opts=Namespace(quiet=True))
+
+
+def _format(path: Path) -> None:
+    """Format a file with ruff, which is there where the project is developed."""
+    beside = Path(sys.executable).with_name("ruff")
+    program = str(beside) if beside.is_file() else shutil.which("ruff")
+    if program is not None:
+        subprocess.run([program, "format", "--quiet", path], capture_output=True, check=False)  # noqa: S603  # our own file
 
 
 def _move(connection: Connection, target: Target, verb: Verb, revision: str, dry_run: bool) -> Move:

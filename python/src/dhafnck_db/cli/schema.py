@@ -137,19 +137,44 @@ def check(context: click.Context, format_: str) -> None:
     show_default=True,
     help="From the difference between models and database, or an empty file.",
 )
+@click.option(
+    "--rename",
+    "given",
+    multiple=True,
+    metavar="TABLE.OLD=NEW",
+    help="A column that is only called otherwise; for each one.",
+)
+@click.option("--no-renames", is_flag=True, help="Nothing is only called otherwise.")
 @format_option
-def revision(message: str, autogenerate: bool, format_: str) -> None:
-    """Write a new revision file. Changes no database."""
-    from dhafnck_db import schema
+def revision(
+    message: str, autogenerate: bool, given: tuple[str, ...], no_renames: bool, format_: str
+) -> None:
+    """Write a new revision file, formatted; without a difference none. Changes no database.
+
+    New tables get row level security, grants, and the policies that their columns speak for. A
+    column that goes while one like it comes may be a rename: that is asked at a terminal.
+    """
+    if given and no_renames:
+        raise click.UsageError("--rename and --no-renames exclude each other")
+    from dhafnck_db import renames, schema
     from dhafnck_db.guard import Work
     from dhafnck_db.session import open_session
     from dhafnck_db.target import current_target
 
+    renamed = renames.parse(given) if given or no_renames else None
     target = current_target()
     with open_session(target, Work("schema revision", writes=False)) as connection:
-        path = schema.revision(connection, target, message, autogenerate=autogenerate)
-    result = {"changed": True, "path": str(path)}
-    emit(result, format_, lambda: click.echo(f"wrote {path}; read it before you apply it"))
+        path = schema.revision(
+            connection, target, message, autogenerate=autogenerate, renamed=renamed
+        )
+
+    def show() -> None:
+        if path is None:
+            click.echo("the database is as the models say; nothing was written")
+        else:
+            click.echo(f"wrote {path}; read it before you apply it")
+
+    emit({"changed": path is not None, "path": path and str(path)}, format_, show)
 
 
 @command.command(short_help="List the revisions, newest first.")

@@ -28,6 +28,7 @@ LEFT_OUT = {
     "prefer-robust-stmts": "an upgrade that fails is rolled back whole",
     "prefer-bigint-over-int": "types are the models' to choose",
     "prefer-bigint-over-smallint": "types are the models' to choose",
+    "prefer-identity": "types are the models' to choose",
     "prefer-text-field": "types are the models' to choose",
     "ban-drop-column": "data-lost says more",
     "ban-drop-table": "data-lost says more",
