@@ -37,6 +37,7 @@ HAZARDS = (
         None,
     ),
     (["table-without-grants", "table-without-row-security"], "SELECT 1 AS a INTO notes", None),
+    (["table-without-row-security"], "ALTER TABLE tasks DISABLE ROW LEVEL SECURITY", None),
     (["adding-required-field"], "ALTER TABLE tasks ADD COLUMN extra text NOT NULL", None),
     (["adding-not-nullable-field"], "ALTER TABLE tasks ALTER COLUMN due_date SET NOT NULL", None),
     (["renaming-column"], "ALTER TABLE tasks RENAME COLUMN extra TO more", None),
@@ -213,7 +214,10 @@ def test_text_names_file_line_rule_and_what_to_do(run: Run, checkout: Path) -> N
     path = add_revision(checkout, DROP, UNDROP)
     ended = run("schema", "lint", NEXT, env={"DB_ALEMBIC_INI": str(checkout / "alembic.ini")})
     assert ended.code == 6
-    assert f"{path}:8: data-lost: public.tasks.testing_notes: drops a column" in ended.out
+    assert (
+        f"{path.relative_to(Path.cwd())}:8: data-lost: public.tasks.testing_notes: drops a column"
+        in ended.out
+    )
     assert f"\n  {DROP}\n  help: stop using it first" in ended.out
     assert ended.out.endswith("\n2 findings in 1 revision\n")
 
@@ -268,6 +272,18 @@ def test_hazard_stops_a_production_upgrade_until_it_is_waived(
     ended = run("schema", "upgrade", "--confirm", REF, "--format", "json", env=env)
     if not no_schema_dump(server, prod, ended):
         assert (ended.code, version(prod)) == (0, NEXT), ended.err
+
+
+def test_production_is_not_upgraded_unexamined(
+    prod: URL, checkout: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_revision(checkout, "SELECT 1")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    env = production(prod, DB_ALEMBIC_INI=str(checkout / "alembic.ini"))
+    ended = run("schema", "upgrade", "--confirm", REF, env=env)
+    assert (ended.code, ended.err.partition(":")[0]) == (3, "error[linter-missing]")
+    assert version(prod) == HEAD
 
 
 def test_hazard_stops_alembic_typed_by_hand_in_production(

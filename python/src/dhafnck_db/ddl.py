@@ -105,6 +105,8 @@ def _alterations(statement: tree.AlterTableStmt) -> Iterator[Change]:
             yield Change("drop column", table, command.name)
         elif command.subtype == tree.AT_EnableRowSecurity:
             yield Change("enable row security", table)
+        elif command.subtype == tree.AT_DisableRowSecurity:
+            yield Change("disable row security", table)
 
 
 def _renames(statement: tree.RenameStmt) -> Iterator[Change]:

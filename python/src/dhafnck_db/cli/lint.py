@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -40,8 +41,10 @@ def command(context: click.Context, revisions: str, format_: str) -> None:
 
 
 def _show(report: Report) -> None:
+    here = Path.cwd()
     for finding in report.findings:
-        click.echo(f"{finding.file}:{finding.line}: {finding.rule}: {finding.message}")
+        path = finding.file.relative_to(here) if finding.file.is_relative_to(here) else finding.file
+        click.echo(f"{path}:{finding.line}: {finding.rule}: {finding.message}")
         if finding.statement:
             click.echo(f"  {textwrap.shorten(finding.statement, SHOWN, placeholder=' ...')}")
         click.echo(f"  help: {finding.help}")

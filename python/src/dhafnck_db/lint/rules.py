@@ -45,7 +45,7 @@ def readable(step: Step) -> Iterator[Finding]:
 
 
 def closed(step: Step) -> Iterator[Finding]:
-    """A new table is closed: row level security on, and no privilege left to defaults.
+    """A new table is closed: row level security on, and no privilege left to defaults; it stays so.
 
     Supabase's default privileges give anon and authenticated everything on a new table.
     """
@@ -55,6 +55,10 @@ def closed(step: Step) -> Iterator[Finding]:
         secured = {change.table for _, change in done if change.kind == "enable row security"}
         revoked = {change.table for _, change in done if change.roles >= CLOSED_TO}
         for statement, change in done:
+            if change.kind == "disable row security":
+                message = f"{change.table} loses its row level security"
+                help = "narrow its policies instead, or let a role have BYPASSRLS"
+                yield _of(step, statement, "table-without-row-security", message, help)
             if change.kind != "create table" or change.table in gone:
                 continue
             name = change.table.removeprefix(f"{ddl.DEFAULT_SCHEMA}.")
