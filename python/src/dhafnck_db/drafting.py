@@ -1,11 +1,15 @@
 """What a draft of autogenerate gets on top: renames, closed tables, and no file for nothing.
 
-It changes the draft alone, before Alembic writes it.
+It changes the draft alone, before Alembic writes it, and the looks of the file afterwards.
 """
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from alembic.autogenerate import renderers
@@ -61,6 +65,14 @@ def complete(context: MigrationContext, directives: list[ops.MigrationScript]) -
         made = [op for op in direction.ops if isinstance(op, ops.CreateTableOp)]
         tables = [op.to_table(context) for op in made]
         direction.ops.extend(CloseTableOp(table, own_rows(table, models)) for table in tables)
+
+
+def tidy(path: Path) -> None:
+    """Format a written file with ruff, where there is one; else leave it as it is."""
+    beside = Path(sys.executable).with_name("ruff")
+    program = str(beside) if beside.is_file() else shutil.which("ruff")
+    if program is not None:
+        subprocess.run([program, "format", "--quiet", path], capture_output=True, check=False)  # noqa: S603  # our own file
 
 
 def own_rows(table: Table, others: Mapping[str, Table]) -> OwnRows | None:

@@ -5,9 +5,6 @@ It never decides where to connect, and it never touches a schema that is not the
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +21,7 @@ from alembic.util import CommandError, to_tuple
 from sqlalchemy import Connection, Table
 from sqlalchemy.schema import SchemaItem
 
-from dhafnck_db import lint, metadata, renames
+from dhafnck_db import drafting, lint, metadata, renames
 from dhafnck_db.errors import TargetError, UsageError
 from dhafnck_db.renames import Renamed
 from dhafnck_db.revision import Move, Verb, current, require
@@ -148,7 +145,7 @@ def revision(
     if not made:
         return None
     path = Path(made.path)
-    _format(path)
+    drafting.tidy(path)
     return path
 
 
@@ -156,14 +153,6 @@ def alembic_config(settings: Settings) -> Config:
     """Return Alembic's configuration. Raises what `alembic_ini` raises."""
     # What Alembic prints would mix with the JSON of a command.
     return Config(alembic_ini(settings), cmd_opts=Namespace(quiet=True))
-
-
-def _format(path: Path) -> None:
-    """Format a file with ruff, which is there where the project is developed."""
-    beside = Path(sys.executable).with_name("ruff")
-    program = str(beside) if beside.is_file() else shutil.which("ruff")
-    if program is not None:
-        subprocess.run([program, "format", "--quiet", path], capture_output=True, check=False)  # noqa: S603  # our own file
 
 
 def _move(connection: Connection, target: Target, verb: Verb, revision: str, dry_run: bool) -> Move:

@@ -48,6 +48,8 @@ def _show(report: Report) -> None:
         if finding.statement:
             click.echo(f"  {textwrap.shorten(finding.statement, SHOWN, placeholder=' ...')}")
         click.echo(f"  help: {finding.help}")
+    if report.findings:
+        click.echo('safe all the same: waivers = {"rule": "the reason"} in the revision file')
     found = f"{len(report.findings) or 'no'} finding" + "s" * (len(report.findings) > 1)
     waived = f", {len(report.waived)} waived" if report.waived else ""
     count = len(report.revisions)
