@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Ended, Server, configuration
+from conftest import ROOT, Ended, Server, configuration
 from fix_prod import REF, no_schema_dump, production
 from fix_schema import HEAD, LEFT_OPEN, NEXT, REVISIONS, add_revision, catalog, version
 from sqlalchemy import URL
 
 from dhafnck_db import applied
+from dhafnck_db.lint import findings, squawk
+from dhafnck_db.lint import rules as rules_
 
 Run = Callable[..., Ended]
 Configure = Callable[[dict[str, str]], None]
@@ -304,3 +307,14 @@ def test_development_is_not_stopped(at_head: URL, checkout: Path, run: Run) -> N
     env = configuration(at_head, DB_ALEMBIC_INI=str(checkout / "alembic.ini"))
     assert run("schema", "upgrade", env=env).code == 0
     assert version(at_head) == NEXT
+
+
+def test_every_rule_is_documented() -> None:
+    page = (ROOT / "docs" / "lint.md").read_text()
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", page, flags=re.MULTILINE))
+    sources = (Path(rules_.__file__), Path(findings.__file__))
+    own = {
+        name for path in sources for name in re.findall(r'"([a-z]+(?:-[a-z]+)+)"', path.read_text())
+    }
+    assert set(rows) == own | set(squawk.LEFT_OUT)
+    assert {name: rows[name] for name in squawk.LEFT_OUT} == squawk.LEFT_OUT
