@@ -72,6 +72,10 @@ HAZARDS = (
 )
 SAFE = (
     (f"CREATE TABLE notes (id bigint); CREATE INDEX n ON notes (id); {SECURE}", "DROP TABLE notes"),
+    (
+        f"CREATE TABLE notes (); {SECURE.replace(', anon', '')}; REVOKE ALL ON notes FROM anon",
+        "DROP TABLE notes",
+    ),
     ("ALTER TABLE tasks ADD COLUMN extra text", "ALTER TABLE tasks DROP COLUMN extra"),
     ("ALTER TABLE tasks ADD COLUMN extra text NOT NULL DEFAULT ''", "SELECT 1"),
 )

@@ -53,7 +53,9 @@ def closed(step: Step) -> Iterator[Finding]:
         done = [(one, change) for one in direction.statements for change in ddl.changes(one.sql)]
         gone = {change.table for _, change in done if change.kind == "drop table"}
         secured = {change.table for _, change in done if change.kind == "enable row security"}
-        revoked = {change.table for _, change in done if change.roles >= CLOSED_TO}
+        revoked: dict[str, frozenset[str]] = {}
+        for _, change in done:
+            revoked[change.table] = revoked.get(change.table, frozenset()) | change.roles
         for statement, change in done:
             if change.kind == "disable row security":
                 message = f"{change.table} loses its row level security"
@@ -66,7 +68,7 @@ def closed(step: Step) -> Iterator[Finding]:
             if change.table not in secured:
                 message = f"the new table {change.table} has no row level security"
                 yield _of(step, statement, "table-without-row-security", message, help)
-            if change.table not in revoked:
+            if not revoked[change.table] >= CLOSED_TO:
                 message = f"who may use the new table {change.table} is left to default privileges"
                 yield _of(step, statement, "table-without-grants", message, help)
 
