@@ -21,7 +21,7 @@ from psycopg2 import sql
 from sqlalchemy import URL
 
 from dhafnck_db import clients, revision
-from dhafnck_db.settings import read_env_file
+from dhafnck_db.env_file import read_env_file
 from dhafnck_db.target import connect_admin, current_target
 
 Configure = Callable[[dict[str, str]], None]

@@ -14,7 +14,7 @@ from logins import read_by_a_shell, url_of, user_of_psql, user_of_the_environmen
 from psycopg2 import sql
 from sqlalchemy import URL
 
-from dhafnck_db.settings import read_env_file
+from dhafnck_db.env_file import read_env_file
 
 Configure = Callable[[dict[str, str]], None]
 Logins = list[dict[str, str]]

@@ -8,8 +8,9 @@ import pytest
 from conftest import Ended
 from pydantic import SecretStr
 
+from dhafnck_db.env_file import read_env_file
 from dhafnck_db.errors import ConfigurationError
-from dhafnck_db.settings import Settings, load_settings, read_env_file
+from dhafnck_db.settings import Settings, load_settings
 
 Configure = Callable[[dict[str, str]], None]
 Run = Callable[..., Ended]

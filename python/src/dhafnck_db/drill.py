@@ -6,14 +6,9 @@ It never touches the database that the backup is of, and what it could not do is
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from psycopg2 import sql
 from pydantic import SecretStr
-from sqlalchemy import Connection, NullPool, create_engine
-from sqlalchemy.engine.interfaces import IsolationLevel
 
 from dhafnck_db import (
     archive,
@@ -23,9 +18,9 @@ from dhafnck_db import (
     drill_record,
     health,
     scratch,
+    scratch_database,
 )
 from dhafnck_db.backup_folder import Entry
-from dhafnck_db.backup_record import Record
 from dhafnck_db.drill_record import Drill
 from dhafnck_db.errors import ToolkitError, VerificationError
 from dhafnck_db.scratch import Scratch
@@ -72,14 +67,14 @@ def _prove(settings: Settings, entry: Entry, started: float) -> tuple[float, dic
         )
     backup_record.require_whole(entry.path, record, settings)
     with backup_folder.in_use(entry), scratch.server(settings, record.major) as server:
-        with _connected(server, "postgres") as superuser:
-            _roles(superuser, record)
-            _execute(superuser, "CREATE DATABASE {} TEMPLATE template0", DATABASE)
-        with _connected(server, DATABASE) as superuser:
-            _surroundings(superuser, record)
+        with scratch_database.connected(server, "postgres") as superuser:
+            scratch_database.make_roles(superuser, record.surroundings)
+            scratch_database.execute(superuser, "CREATE DATABASE {} TEMPLATE template0", DATABASE)
+        with scratch_database.connected(server, DATABASE) as superuser:
+            scratch_database.make_surroundings(superuser, record.surroundings, DATABASE)
         _restore(settings, entry, server)
         seconds = time.monotonic() - started
-        with _connected(server, DATABASE, "REPEATABLE READ") as connection:
+        with scratch_database.connected(server, DATABASE, "REPEATABLE READ") as connection:
             comparison.require_same(connection, record, entry.path)
         return seconds, _health(settings, server)
 
@@ -102,32 +97,6 @@ def _restore(settings: Settings, entry: Entry, server: Scratch) -> None:
         ) from None
 
 
-def _roles(superuser: Connection, record: Record) -> None:
-    """Make the roles that the dump names, so that owners and grants come back as they were."""
-    roles = [role for role in record.surroundings["roles"] if role["name"] != scratch.SUPERUSER]
-    for role in roles:
-        _execute(superuser, "CREATE ROLE {}", role["name"])
-    for role in roles:
-        for above in role["member_of"]:
-            _execute(superuser, "GRANT {} TO {}", above, role["name"])
-
-
-def _surroundings(superuser: Connection, record: Record) -> None:
-    """Make the extensions and the others' functions that the dump leans on."""
-    around = record.surroundings
-    for schema in sorted({one["schema"] for one in (*around["extensions"], *around["functions"])}):
-        _execute(superuser, "CREATE SCHEMA IF NOT EXISTS {}", schema)
-    available = set(superuser.exec_driver_sql("SELECT name FROM pg_available_extensions").scalars())
-    for extension in around["extensions"]:
-        if extension["name"] in available:  # where one is missing and needed, the restore says so
-            given = (extension["name"], extension["schema"])
-            _execute(superuser, "CREATE EXTENSION IF NOT EXISTS {} SCHEMA {}", *given)
-    superuser.exec_driver_sql("SET check_function_bodies = off")
-    for function in around["functions"]:
-        superuser.exec_driver_sql(function["definition"].replace("%", "%%"))
-    _execute(superuser, "ALTER DATABASE {} OWNER TO {}", DATABASE, around["owner"])
-
-
 def _health(settings: Settings, server: Scratch) -> dict[str, str]:
     update = {
         "database_type": "postgresql",
@@ -144,25 +113,6 @@ def _health(settings: Settings, server: Scratch) -> dict[str, str]:
             "restored-unhealthy", "the restored database is unhealthy", cause="; ".join(bad)
         )
     return {name: check.finding for name, check in found.items()}
-
-
-@contextmanager
-def _connected(
-    server: Scratch, database: str, isolation: IsolationLevel = "AUTOCOMMIT"
-) -> Iterator[Connection]:
-    engine = create_engine(
-        server.url(database).replace("postgresql:", "postgresql+psycopg2:", 1),
-        poolclass=NullPool,
-        isolation_level=isolation,
-    )
-    with engine.connect() as connection:
-        yield connection
-
-
-def _execute(connection: Connection, statement: str, *names: str) -> None:
-    driver = connection.connection.cursor()
-    driver.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
-    driver.close()
 
 
 def _ended(entry: Entry, ok: bool, seconds: float, finding: str, checks: dict[str, str]) -> Drill:

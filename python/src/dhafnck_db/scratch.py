@@ -1,4 +1,4 @@
-"""A server of one's own for as long as it takes to try a dump: made, used, stopped and removed.
+"""A server of one's own for as long as it takes to try something: made, used, stopped and removed.
 
 Where DB_SCRATCH_IMAGE names an image it is a container; else it listens on a socket in a folder
 that nobody else enters, and on no port.
@@ -102,15 +102,24 @@ def _native(settings: Settings, major: int) -> Iterator[Scratch]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _programs(settings: Settings, major: int) -> Path:
+def installed(settings: Settings) -> dict[int, Path]:
+    """Return the folders of the server programs on this machine by major version. Runs them."""
     named = [settings.db_client_bin] if settings.db_client_bin else []
-    for folder in (*named, INSTALLED / str(major) / "bin"):
-        initdb = folder / "initdb"
-        if initdb.is_file() and _version(initdb) == major:
-            return folder
+    folders = [*named, *(path.parent for path in sorted(INSTALLED.glob("*/bin/initdb")))]
+    found: dict[int, Path] = {}
+    for folder in folders:
+        if (folder / "initdb").is_file():
+            found.setdefault(_version(folder / "initdb"), folder)
+    return found
+
+
+def _programs(settings: Settings, major: int) -> Path:
+    found = installed(settings).get(major)
+    if found is not None:
+        return found
     raise TargetError(
         "server-programs-missing",
-        f"there is no PostgreSQL {major} on this machine to restore the dump into",
+        f"there are no server programs of PostgreSQL {major} on this machine",
         help=f"install postgresql-{major}, name the folder of its initdb in DB_CLIENT_BIN, or "
         "an image of it in DB_SCRATCH_IMAGE; nothing was proven",
     )
@@ -141,7 +150,7 @@ def _run(command: Sequence[str | Path]) -> None:
     if ended.returncode != 0:
         raise TargetError(
             "scratch-server-failed",
-            f"the server for the drill failed at {Path(command[0]).name}",
+            f"the scratch server failed at {Path(command[0]).name}",
             cause=lines[-1] if lines else None,
             help="is there room below TMPDIR? nothing was proven",
         )

@@ -6,15 +6,15 @@ It never connects to anything, and no error of it ever holds a value.
 from __future__ import annotations
 
 import os
-import stat
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from dotenv.main import DotEnv
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from dhafnck_db.env_file import read_env_file
 from dhafnck_db.errors import ConfigurationError
 
 DatabaseType = Literal["postgresql", "supabase"]
@@ -155,26 +155,35 @@ def load_settings(
             f"DATABASE_TYPE in the environment is not the one in {path}",
             help="unset DATABASE_TYPE, or name the right file in DB_ENV_FILE",
         )
-    if in_file.get("SUPABASE_CONFIRM"):
-        raise ConfigurationError(
-            "consent-in-file",
-            f"SUPABASE_CONFIRM stands in {path}, where it would consent to every run",
-            help="remove the line; set the variable for the one run that it is for",
-        )
-    # Given as arguments, which win: pydantic's own reading of a file would expand ${…} in values.
-    given: dict[str, Any] = {
-        key.lower(): value
-        for key, value in in_file.items()
-        if key.lower() in Settings.model_fields and value and not os.environ.get(key)
-    }
-    if database_type is not None:
-        given["database_type"] = database_type
-    try:
-        settings = Settings(**given)
-    except ValidationError as invalid:
-        raise _explained(invalid) from None
+    settings = _made(Settings, in_file, path, os.environ, database_type)
     if connecting:
         _require_parts(settings, path)
+    return settings
+
+
+class _SettingsOfFile(Settings):
+    """Settings that nothing but what they are given has a say in."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+def settings_of(path: Path) -> Settings:
+    """Read one env file alone; the environment of this process has no say.
+
+    For a command that needs two environments at once: both would have the variables of one.
+    Read-only; raises what `load_settings` raises.
+    """
+    settings = _made(_SettingsOfFile, read_env_file(path), path, {})
+    _require_parts(settings, path)
     return settings
 
 
@@ -198,43 +207,6 @@ def alembic_ini(settings: Settings) -> Path:
     return path
 
 
-def read_env_file(path: Path) -> dict[str, str]:
-    """Return the variables of an env file, as strings; /dev/null has none.
-
-    Read-only.
-
-    Raises:
-        ConfigurationError: no such file, readable by others, or a key given twice.
-    """
-    try:
-        status = path.stat()
-        pairs = list(DotEnv(path, interpolate=False, encoding="utf-8-sig").parse())
-    except (OSError, UnicodeDecodeError) as failure:
-        reason = failure.strerror if isinstance(failure, OSError) else "not UTF-8"
-        raise ConfigurationError(
-            "env-file-unreadable",
-            f"cannot read the env file {path}",
-            cause=reason,
-            help="mend it, or name another in DB_ENV_FILE",
-        ) from None
-    if stat.S_ISREG(status.st_mode) and status.st_mode & 0o077:
-        raise ConfigurationError(
-            "env-file-open",
-            f"{path} holds passwords and other users of this machine may read it",
-            help=f"chmod 600 {path}",
-        )
-    seen: set[str] = set()
-    for key, _ in pairs:
-        if key in seen:
-            raise ConfigurationError(
-                "duplicate-key",
-                f"{key} is given twice in {path}",
-                help="keep one of the lines; which one would win is not obvious",
-            )
-        seen.add(key)
-    return {key: value for key, value in pairs if value is not None}
-
-
 def _env_file(database_type: str | None) -> Path | None:
     named = os.environ.get("DB_ENV_FILE")
     if named:
@@ -242,6 +214,34 @@ def _env_file(database_type: str | None) -> Path | None:
     # An unknown type finds no file; pydantic then names the allowed values.
     usual = Path(ENV_FILES.get(database_type or "postgresql", ""))
     return usual if usual.is_file() else None
+
+
+def _made(
+    kind: type[Settings],
+    in_file: Mapping[str, str],
+    path: Path | None,
+    wins: Mapping[str, str],
+    database_type: DatabaseType | None = None,
+) -> Settings:
+    """Return the settings of an env file, where the variables of `wins` do not say otherwise."""
+    if in_file.get("SUPABASE_CONFIRM"):
+        raise ConfigurationError(
+            "consent-in-file",
+            f"SUPABASE_CONFIRM stands in {path}, where it would consent to every run",
+            help="remove the line; set the variable for the one run that it is for",
+        )
+    # Given as arguments, which win: pydantic's own reading of a file would expand ${…} in values.
+    given: dict[str, Any] = {
+        key.lower(): value
+        for key, value in in_file.items()
+        if key.lower() in Settings.model_fields and value and not wins.get(key)
+    }
+    if database_type is not None:
+        given["database_type"] = database_type
+    try:
+        return kind(**given)
+    except ValidationError as invalid:
+        raise _explained(invalid) from None
 
 
 def _explained(invalid: ValidationError) -> ConfigurationError:

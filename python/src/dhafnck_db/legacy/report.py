@@ -5,9 +5,6 @@ It never reads the legacy file or the database: it shows the result that it is g
 
 from __future__ import annotations
 
-import os
-import stat
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,8 +15,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from dhafnck_db import __version__
-from dhafnck_db.errors import UsageError
+from dhafnck_db import __version__, report_file
 from dhafnck_db.legacy.charts import (
     bytes_by_destination,
     kind_of,
@@ -36,7 +32,6 @@ Result = Mapping[str, Any]
 MARK = "<!doctype html><!-- dhafnck-db: import report -->"  # how an earlier report is recognised
 FEW = 20  # objects of one type; more are folded away until somebody asks for them
 LISTED = 10_000  # entries of one list; a browser gets slow beyond
-SMALLEST = 1 << 14  # bytes; no report is smaller
 
 
 @dataclass(frozen=True)
@@ -52,93 +47,23 @@ class Verdict:
 def require_place(file: Path) -> None:
     """Refuse a place that no report can be written to, before long work is done for it.
 
-    An earlier report is replaced; any other file that holds something is not, above all not the
-    legacy file itself. A nameless file is written into the folder on trial, and gone at once.
-
-    Raises:
-        UsageError: the folder does not exist or takes no file, or something else is at the path.
+    Raises what `report_file.require_place` raises; above all the legacy file itself is refused.
     """
-    _require_replaceable(file)
-    try:
-        with tempfile.TemporaryFile(dir=file.parent) as trial:
-            trial.write(bytes(SMALLEST))
-            trial.flush()
-    except OSError as failure:
-        raise _unwritable(file, failure) from None
-
-
-def _require_replaceable(file: Path) -> None:
-    try:
-        if not file.parent.is_dir():
-            raise UsageError(
-                "file-unwritable",
-                f"cannot write {file}",
-                cause=f"there is no folder {file.parent}",
-                help="make the folder first, or name a file in another one",
-            )
-        try:
-            found = file.lstat()
-        except FileNotFoundError:
-            return
-        if not stat.S_ISREG(found.st_mode):
-            raise UsageError(
-                "file-unwritable",
-                f"cannot write {file}",
-                cause="it is a folder, a link or a device, not a file",
-                help="name a file for the report",
-            )
-        if found.st_size:
-            with file.open("rb") as former:
-                if former.read(len(MARK)) != MARK.encode():
-                    raise UsageError(
-                        "file-exists",
-                        f"{file} exists and is no report",
-                        help="name a new file, or an earlier report to replace",
-                    )
-    except OSError as failure:
-        raise _unwritable(file, failure) from None
+    report_file.require_place(file, MARK)
 
 
 def write_report(result: Result, file: Path) -> None:
     """Write the report of `Plan.to_dict()` or `ImportResult.to_dict()`; replaces an earlier one.
 
-    A file of that name is complete: it is written beside, synced and renamed. Only its owner may
-    read it, because it shows values of the legacy file.
-
-    Raises:
-        UsageError: the file cannot be written; what was there before still is.
+    Only its owner may read it, because it shows values of the legacy file. Raises what
+    `report_file.write` raises.
     """
-    _require_replaceable(file)
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=".report-", suffix=".partial", dir=file.parent)
-    except OSError as failure:
-        raise _unwritable(file, failure) from None
-    partial = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as written:
-            for part in _parts(result):
-                written.write(part.encode("utf-8", "backslashreplace"))
-            written.flush()
-            os.fsync(written.fileno())
-        partial.replace(file)
-    except OSError as failure:
-        raise _unwritable(file, failure) from None
-    finally:
-        partial.unlink(missing_ok=True)
+    report_file.write(_parts(result), file, MARK)
 
 
 def render(result: Result) -> str:
     """Return the report as text."""
     return "".join(_parts(result))
-
-
-def _unwritable(file: Path, failure: OSError) -> UsageError:
-    return UsageError(
-        "file-unwritable",
-        f"cannot write {file}",
-        cause=failure.strerror,
-        help="name a file in a folder that takes one",
-    )
 
 
 def _parts(result: Result) -> Iterator[str]:
