@@ -7,7 +7,7 @@ export PROVIDER SQLITE OWNER QUARANTINE REPORT CONFIRM FILE MASKED STATE
 VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup dev migrate rollback sample rehearse health serve psql status stop reset image test test-python test-molecule lint bench bench-import bench-audit bench-serve scoreboard lock doctor backup drill backups restore
+.PHONY: help setup dev migrate rollback sample rehearse health serve psql status stop reset image test test-python test-molecule lint bench bench-import bench-audit bench-serve scoreboard lock doctor backup drill backups restore parity
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ restore: setup ## Dump and remake the development database, and restore FILE=.lo
 
 drill: setup ## Restore the newest backup into a server of its own, and compare it
 	@dhafnck-db backup drill
+
+parity: setup ## Compare two databases: environments, env files or snapshots [FROM=dev] [TO=prod] [EXPECTED=ours.toml] [REPORT=parity.html]
+	@dhafnck-db parity $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) $(if $(EXPECTED),--expected $(EXPECTED)) $(if $(REPORT),--report $(REPORT))
 
 reset: setup ## Dump, remove and remake the development databases [CONFIRM=dhafnck_mcp_dev]
 	@ansible-playbook playbooks/reset.yml

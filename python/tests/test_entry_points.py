@@ -49,8 +49,10 @@ READS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("backup", "verify"): (),
     ("doctor",): (),
     ("health",): (),
+    ("parity",): ("--from", ".env.here", "--to", ".env.here"),
     ("schema", "check"): (),
     ("schema", "current"): (),
+    ("schema", "drift"): (),
     ("schema", "history"): (),
     ("schema", "lint"): (),
     ("schema", "plan"): (),
@@ -58,6 +60,7 @@ READS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("sqlite", "assess"): ("old.db",),
     ("sqlite", "sample"): ("new.db",),
     ("sqlite", "verify"): ("old.db",),
+    ("snapshot",): (),
     ("stats",): (),
     ("target", "budget"): ("--processes", "1", "--server", "100"),
     ("target", "show"): (),
@@ -86,6 +89,7 @@ ALEMBIC_FILES = {"init", "merge"}  # they connect to nothing
 PLAYBOOKS = {
     "dev.yml": "development",
     "prod.yml": "asks",
+    "playbooks/parity.yml": "reads",
     "playbooks/prod.yml": "asks",
     "playbooks/rehearse.yml": "asks",
     "playbooks/standin.yml": "stand-in",
@@ -109,6 +113,9 @@ def typed(configure: Configure, checkout: Path, prod: URL) -> Callable[..., Ende
     """Type a command at the root of a checkout that is configured for production."""
     configure(production(prod, DB_ALEMBIC_INI=str(checkout / "alembic.ini")))
     subprocess.run([BIN / "dhafnck-db", "sqlite", "sample", "old.db"], cwd=checkout, check=True)
+    lines = [f"{name}='{value}'\n" for name, value in production(prod).items()]
+    (checkout / ".env.here").write_text("".join(lines))
+    (checkout / ".env.here").chmod(0o600)
     (checkout / "old.dump").write_bytes(b"PGDMP")
     record = {"kind": "full", "environment": "prod", "reference": REF, "schemas": ["public"]}
     moment = {"database": "d", "revision": HEAD, "lsn": None, "created_at": "2026-01-01T00:00:00Z"}

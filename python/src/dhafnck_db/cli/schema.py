@@ -8,6 +8,7 @@ import click
 
 from dhafnck_db.cli import forecast, lint
 from dhafnck_db.cli.consent import confirm_option
+from dhafnck_db.cli.drift import drift
 from dhafnck_db.cli.output import emit, format_option, table
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def command() -> None:
 
 command.add_command(lint.command)
 command.add_command(forecast.command)
+command.add_command(drift)
 
 
 @command.command(short_help="Apply the pending revisions.")
