@@ -120,3 +120,16 @@ def test_sql_is_printed_without_a_database(database: URL, alembic: Alembic) -> N
     ended = alembic(nowhere, "upgrade", "head", "--sql")
     assert ended.returncode == 0, ended.stderr
     assert "CREATE TABLE projects (" in ended.stdout
+
+
+def test_alembic_typed_by_hand_takes_no_edited_revision(
+    at_head: URL, checkout: Path, alembic: Alembic
+) -> None:
+    add_revision(checkout, "CREATE TABLE more ()")
+    (file,) = (checkout / "alembic" / "versions").glob("0002*.py")
+    file.write_text(file.read_text() + "# edited\n")
+    before = catalog(at_head)
+    ended = alembic(at_head, "upgrade", "head")
+    assert ended.returncode != 0
+    assert ended.stdout.startswith("FAILED: error[edited-revision]: ")
+    assert (catalog(at_head), version(at_head)) == (before, HEAD)

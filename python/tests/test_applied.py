@@ -76,7 +76,8 @@ def test_edited_file_makes_health_ask_alembic(
     (file,) = (checkout / "alembic" / "versions").glob(f"{HEAD}*.py")
     file.write_text(file.read_text() + "# edited\n")
     assert loads_alembic(env)
-    assert finding(run, env) == ("ok", f"revision {HEAD} (head), 19 tables")
+    said = f"revision {HEAD} (head), 19 tables; {HEAD} was edited after it was applied"
+    assert finding(run, env) == ("warning", said)
 
 
 def test_pending_revision_is_found(env: dict[str, str], checkout: Path, run: Run) -> None:

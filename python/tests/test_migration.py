@@ -151,8 +151,8 @@ def test_migration_gives_up_after_its_retries(
         started = time.monotonic()
         ended = run("schema", "upgrade", env=env)
         waited = 0.05 * (2**retries - 1) + 0.1 * (retries + 1)
-        assert waited < time.monotonic() - started < waited + 2
-    assert (ended.code, ended.err.split(":")[0]) == (5, "error[migration-failed]")
+        assert waited < time.monotonic() - started < 1.5 * waited + 2
+    assert (ended.code, ended.err.split(":")[0]) == (5, "error[migration-blocked]")
     assert read(at_head) == before
     assert len([said for said in caplog.messages if "starts again" in said]) == retries
 

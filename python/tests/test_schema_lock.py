@@ -130,7 +130,7 @@ def test_alter_behind_a_lock_gives_up_and_leaves_the_catalog_as_it_was(
         env = configuration(at_head, DB_ALEMBIC_INI=ini, **limits)
         ended = run("schema", "upgrade", env=env)
         assert time.monotonic() - started < 3
-    assert (ended.code, ended.err.split(":")[0]) == (5, "error[migration-failed]")
+    assert (ended.code, ended.err.split(":")[0]) == (5, "error[migration-blocked]")
     assert "cause: canceling statement due to lock timeout" in ended.err
     assert (catalog(at_head), version(at_head)) == (before, HEAD)
     assert execute(at_head, "SELECT * FROM projects LIMIT 0") == []

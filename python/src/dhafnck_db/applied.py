@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy import ColumnElement, Connection, inspect, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from dhafnck_db import metadata, revision, waivers
@@ -56,12 +56,14 @@ def record(
     if not inspect(connection).has_table(revisions.name, schema=revisions.schema):
         return
     steps = {step.revision: step for step in script.iterate_revisions(tuple(heads), "base")}
-    connection.execute(revisions.delete().where(revisions.c.revision.not_in(steps)))
+    history, marks = _history(settings), [_mark(settings) + name for name in steps]
+    gone = revisions.delete().where(history, revisions.c.revision.not_in(marks))
+    connection.execute(gone)
     models = metadata.table_names(settings.db_metadata, connection)
     tables = sorted(existing(connection, models))
     for name, step in steps.items():
         row = insert(revisions).values(
-            revision=name,
+            revision=_mark(settings) + name,
             after=list(step._all_down_revisions),
             sha256=_hash(Path(step.path)),
             tables=tables,
@@ -69,13 +71,19 @@ def record(
         connection.execute(row.on_conflict_do_nothing())
 
 
-def read(connection: Connection) -> list[Applied]:
-    """Return what the database has; empty where it was not recorded. Read-only."""
+def read(connection: Connection, settings: Settings) -> list[Applied]:
+    """Return what the database has of the history that the settings name. Read-only.
+
+    Empty where it was not recorded.
+    """
     if not inspect(connection).has_table(revisions.name, schema=revisions.schema):
         return []
     c = revisions.c
-    rows = connection.execute(select(c.revision, c.after, c.sha256, c.tables))
-    return [Applied(*row) for row in rows]
+    rows = connection.execute(
+        select(c.revision, c.after, c.sha256, c.tables).where(_history(settings))
+    )
+    mark = _mark(settings)
+    return [Applied(name.removeprefix(mark), *row) for name, *row in rows]
 
 
 def existing(connection: Connection, names: Collection[str]) -> set[str]:
@@ -102,12 +110,15 @@ def head(connection: Connection, settings: Settings) -> str | None:
 
     Read-only. Raises what `revision.current` raises.
     """
-    found = newest(read(connection), settings)
-    at_head = found is not None and revision.current(connection) == found.revision
+    found = newest(read(connection, settings), settings)
+    at_head = (
+        found is not None
+        and revision.current(connection, settings.db_version_table) == found.revision
+    )
     return found.revision if found is not None and at_head else None
 
 
-def edited(connection: Connection, script: ScriptDirectory) -> list[str]:
+def edited(connection: Connection, script: ScriptDirectory, settings: Settings) -> list[str]:
     """Return the revisions whose file is another than when it was applied, oldest first.
 
     Read-only. A revision that the database has no record of is not among them.
@@ -115,8 +126,9 @@ def edited(connection: Connection, script: ScriptDirectory) -> list[str]:
     Args:
         connection: to the database.
         script: the revisions.
+        settings: name the history that they are of.
     """
-    then = {step.revision: step.sha256 for step in read(connection)}
+    then = {step.revision: step.sha256 for step in read(connection, settings)}
     now = {step.revision: _hash(Path(step.path)) for step in script.walk_revisions()}
     changed = {name for name, sha256 in then.items() if now.get(name, sha256) != sha256}
     return [name for name in reversed(now) if name in changed]
@@ -133,6 +145,19 @@ def _files(settings: Settings) -> set[str] | None:
         return None
     folder = Path(parser.get("alembic", "script_location")) / "versions"
     return {_hash(path) for path in folder.glob("*.py")}
+
+
+def _mark(settings: Settings) -> str:
+    """Return what the names in the record begin with: an application's own history has a mark."""
+    name = settings.db_version_table
+    return "" if name == revision.VERSION_TABLE else f"{name}:"
+
+
+def _history(settings: Settings) -> ColumnElement[bool]:
+    """Return the condition that a row of the record is of the history that the settings name."""
+    mark = _mark(settings)
+    own = revisions.c.revision.startswith(mark, autoescape=True)
+    return own if mark else revisions.c.revision.not_like("%:%")
 
 
 def _hash(path: Path) -> str:

@@ -69,7 +69,7 @@ def require(connection: Connection, target: Target, work: Work) -> None:
         "host": f"{target.admin.url.host or 'localhost'}:{target.admin.url.port or 5432}",
         "way": target.route.reason,
         "server": f"PostgreSQL {_server_version(connection)}",
-        "revision": revision.current(connection) or "none",
+        "revision": revision.current(connection, target.settings.db_version_table) or "none",
         **work.facts(connection),
     }
     if work.destructive:

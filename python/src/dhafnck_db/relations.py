@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from dhafnck_db import metadata
 from dhafnck_db.errors import UsageError
-from dhafnck_db.revision import VERSION
+from dhafnck_db.revision import VERSION_TABLE
 
 TABLES = text("""
     SELECT nspname, relname, nspname = current_schema() FROM pg_class
@@ -49,7 +49,7 @@ def application_tables(connection: Connection, reference: str) -> dict[str, Rela
     """
     models = metadata.load(reference)[0]
     schemas = sorted({table.schema or "" for table in models.tables.values()})
-    rows = connection.execute(TABLES, {"schemas": schemas, "version": VERSION.name}).all()
+    rows = connection.execute(TABLES, {"schemas": schemas, "version": VERSION_TABLE}).all()
     found = {}
     for schema, name, default in rows:
         relation = Relation(schema, name)

@@ -8,13 +8,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, select
+from sqlalchemy import ColumnClause, Connection, column, inspect, select, table
 
 from dhafnck_db.errors import TargetError
 from dhafnck_db.target import Target
 
-# Alembic's own table.
-VERSION = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
+VERSION_TABLE = "alembic_version"  # Alembic's own, of this project's revisions
 
 Verb = Literal["upgrade", "downgrade"]
 
@@ -37,23 +36,33 @@ class Move:
         return {label: ", ".join(self.revisions) or "none"}
 
 
-def current(connection: Connection) -> str | None:
+def current(connection: Connection, version_table: str = VERSION_TABLE) -> str | None:
     """Return the revision that the database is at, or None. Read-only.
+
+    Args:
+        connection: to the database.
+        version_table: of which history: this project's, or an application's own.
 
     Raises:
         TargetError: it is at several, of branches that were never merged.
     """
-    with connection.begin() if not connection.in_transaction() else connection.begin_nested():
-        if not inspect(connection).has_table(VERSION.name):
-            return None
-        found = connection.scalars(select(VERSION.c.version_num)).all()
+    found = heads(connection, version_table)
     if len(found) > 1:
         raise TargetError(
             "several-revisions",
-            f"the database is at several revisions at once: {', '.join(sorted(found))}",
+            f"the database is at several revisions at once: {', '.join(found)}",
             help="merge the branches with `alembic merge`, and upgrade",
         )
     return found[0] if found else None
+
+
+def heads(connection: Connection, version_table: str = VERSION_TABLE) -> list[str]:
+    """Return the revisions that the database is at: one, but for branches; sorted. Read-only."""
+    with connection.begin() if not connection.in_transaction() else connection.begin_nested():
+        if not inspect(connection).has_table(version_table):
+            return []
+        number: ColumnClause[str] = column("version_num")
+        return sorted(connection.scalars(select(number).select_from(table(version_table))))
 
 
 def require(connection: Connection, target: Target, newest: str | None) -> None:
@@ -62,7 +71,7 @@ def require(connection: Connection, target: Target, newest: str | None) -> None:
     Raises:
         TargetError: it is at another revision, at several, or at none.
     """
-    found = current(connection)
+    found = current(connection, target.settings.db_version_table)
     if found != newest:
         raise TargetError(
             "schema-behind",

@@ -6,7 +6,7 @@ It never decides where to connect, and it never touches a schema that is not the
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
-from alembic.script.revision import RangeNotAncestorError, RevisionError
+from alembic.script.revision import MultipleHeads, RangeNotAncestorError, RevisionError
 from alembic.util import CommandError, to_tuple
 from sqlalchemy import Connection, Table
 from sqlalchemy.schema import SchemaItem
 
-from dhafnck_db import drafting, lint, metadata, renames
-from dhafnck_db.errors import TargetError, UsageError
+from dhafnck_db import applied, drafting, lineage, lint, metadata, renames
+from dhafnck_db.errors import ConfigurationError, UsageError
 from dhafnck_db.renames import Renamed
 from dhafnck_db.revision import Move, Verb, current, require
 from dhafnck_db.settings import Settings, alembic_ini
@@ -42,15 +42,16 @@ def plan(
         config: Alembic's configuration, if not that of `alembic_config`.
 
     Raises:
-        TargetError: the database is at a revision that this code does not know.
+        TargetError: what the database has is not what the files say; see `lineage.require_one`.
         UsageError: no such revision.
         GuardError: it would upgrade production by a revision with a hazard that nobody waived.
-        ConfigurationError: that cannot be examined, since the linter is missing.
+        ConfigurationError: that cannot be examined, since the linter is missing; or the revision
+            files have several heads, and none was chosen.
     """
     config = config or alembic_config(target.settings)
     script = ScriptDirectory.from_config(config)
-    before = current(connection)
-    _require_known(script, before, target)
+    before = current(connection, target.settings.db_version_table)
+    lineage.require_one(connection, script, target, upgrades=verb == "upgrade")
     with _explained(target):
         if verb == "upgrade":
             found = script.iterate_revisions(revision, before or (), implicit_base=True)
@@ -87,8 +88,21 @@ def downgrade(
 
 
 def head(settings: Settings) -> str | None:
-    """Return the newest revision of the migrations. Read-only; nothing is connected."""
-    return ScriptDirectory.from_config(alembic_config(settings)).get_current_head()
+    """Return the newest revision of the migrations. Read-only; nothing is connected.
+
+    Raises:
+        ConfigurationError: there are several, of branches that were never merged.
+    """
+    heads = ScriptDirectory.from_config(alembic_config(settings)).get_heads()
+    if len(heads) > 1:
+        raise _several_heads(heads)
+    return heads[0] if heads else None
+
+
+def edited(connection: Connection, settings: Settings) -> list[str]:
+    """Return the revisions whose file was edited after they were applied. Read-only."""
+    script = ScriptDirectory.from_config(alembic_config(settings))
+    return applied.edited(connection, script, settings)
 
 
 def differences(connection: Connection, settings: Settings) -> list[str]:
@@ -173,28 +187,30 @@ def _run(
         return action(config, *args, **options)
 
 
-def _require_known(script: ScriptDirectory, before: str | None, target: Target) -> None:
-    known = {step.revision for step in script.walk_revisions()}
-    if before is not None and before not in known:
-        raise TargetError(
-            "unknown-revision",
-            f"{target.admin} is at revision {before}, which this checkout does not know",
-            help="update the checkout; the database was migrated by a newer one",
-        )
-
-
 @contextmanager
 def _explained(target: Target) -> Iterator[None]:
     """Turn Alembic's errors into the project's."""
     try:
         yield
     except (CommandError, RevisionError) as failure:
+        reason = failure.__cause__ or failure  # Alembic wraps some
+        if isinstance(reason, MultipleHeads):
+            raise _several_heads(reason.heads) from None
         said = str(failure)
         if isinstance(failure, RangeNotAncestorError):  # Alembic's words name no revision here
             said = f"{target.admin} is not above the revision asked for"
         raise UsageError(
             "alembic", said, help="`dhafnck-db schema history` lists the revisions"
         ) from None
+
+
+def _several_heads(heads: Sequence[str]) -> ConfigurationError:
+    return ConfigurationError(
+        "several-heads",
+        f"the revision files have several heads: {', '.join(sorted(heads))}",
+        cause="two branches each brought a revision after the same one",
+        help="join them: alembic merge -m 'join' heads",
+    )
 
 
 def _below(step: Script) -> str | None:

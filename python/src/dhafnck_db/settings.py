@@ -50,20 +50,25 @@ class Settings(BaseSettings):
     )
     db_lock_wait: int = Field(60, ge=0, description="seconds to wait for another migration")
     db_lock_timeout: str = Field(
-        "5s",
+        "2s",
         pattern=r"^\d+(ms|s|min)?$",
-        description="longest wait of a migration for a table lock",
+        description="longest that a migration waits for table locks, and others behind it",
     )
     db_statement_timeout: str = Field(
         "15min", pattern=r"^\d+(ms|s|min|h)?$", description="longest statement of a migration"
     )
     db_lock_retries: int = Field(
-        3, ge=0, description="times that a migration is run again after a lock timeout"
+        5, ge=0, description="times that a migration is run again after a lock timeout"
     )
     db_metadata: str = Field(
         "dhafnck_db.models:Base.metadata",
         pattern=r"^[\w.]+:[\w.]+$",
         description="the models, as module:attribute",
+    )
+    db_version_table: str = Field(
+        "alembic_version",
+        pattern=r"^[a-z_][a-z0-9_]*$",
+        description="the table that says at which of its revisions the database is",
     )
     db_alembic_ini: Path | None = Field(None, description="alembic.ini, if not the checkout's own")
     db_client_bin: Path | None = Field(None, description="directory of psql and pg_dump")

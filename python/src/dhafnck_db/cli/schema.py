@@ -94,7 +94,7 @@ def current(format_: str) -> None:
 
     target = current_target()
     with connect_admin(target) as connection:
-        found = current_revision(connection)
+        found = current_revision(connection, target.settings.db_version_table)
     newest = schema.head(target.settings)
     result = {"changed": False, "revision": found, "head": newest, "at_head": found == newest}
     said = "head" if found == newest else f"head is {newest}"
@@ -112,7 +112,7 @@ def check(context: click.Context, format_: str) -> None:
 
     target = current_target()
     with connect_admin(target) as connection:
-        found = current_revision(connection)
+        found = current_revision(connection, target.settings.db_version_table)
         differences = schema.differences(connection, target.settings)
     newest = schema.head(target.settings)
     at_head = found == newest

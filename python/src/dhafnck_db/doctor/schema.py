@@ -67,7 +67,7 @@ def _files(context: Context) -> Iterator[tuple[str, ...]]:
 
 def _diverged(context: Context) -> Iterator[tuple[str, ...]]:
     try:
-        revision.current(context.reading)
+        revision.current(context.reading, context.settings.db_version_table)
     except TargetError as fault:
         yield (*said(fault), AT)
 
@@ -94,7 +94,7 @@ def _behind(context: Context) -> Iterator[tuple[str, ...]]:
 
 
 def _edited(context: Context) -> Iterator[tuple[str, ...]]:
-    names = applied.edited(context.reading, _script(context))
+    names = applied.edited(context.reading, _script(context), context.settings)
     if names:
         yield (
             f"the file of revision {', '.join(names)} is another than when it was applied here",
@@ -115,7 +115,7 @@ def _indexes(context: Context) -> Iterator[tuple[str, ...]]:
 
 
 def _at(context: Context) -> str | None:
-    return revision.current(context.reading)
+    return revision.current(context.reading, context.settings.db_version_table)
 
 
 def _script(context: Context) -> ScriptDirectory:

@@ -61,22 +61,27 @@ def _server(connection: Connection, target: Target) -> Finding:
 
 
 def _schema(connection: Connection, target: Target) -> Finding:
-    found = revision.current(connection)
-    recorded = applied.newest(applied.read(connection), target.settings)
+    found = revision.current(connection, target.settings.db_version_table)
+    recorded = applied.newest(applied.read(connection, target.settings), target.settings)
     head: str | None
+    edited: list[str] = []
     if recorded is not None:
         head, wanted = recorded.revision, set(recorded.tables)
     else:  # what takes a third of a second to load
         from dhafnck_db import metadata, schema
 
         head = schema.head(target.settings)
+        edited = schema.edited(connection, target.settings)
         wanted = metadata.table_names(target.settings.db_metadata, connection)
     if found != head:
         return Finding("failed", f"revision {found or 'none'}; head is {head}")
     missing = wanted - applied.existing(connection, wanted)
     if missing:
         return Finding("failed", f"revision {found}, but no table {', '.join(sorted(missing))}")
-    return Finding("ok", f"revision {found} (head), {len(wanted)} tables")
+    said = f"revision {found} (head), {len(wanted)} tables"
+    if edited:
+        return Finding("warning", f"{said}; {', '.join(edited)} was edited after it was applied")
+    return Finding("ok", said)
 
 
 def _extensions(connection: Connection, target: Target) -> Finding:
