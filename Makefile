@@ -7,7 +7,7 @@ export PROVIDER SQLITE OWNER QUARANTINE REPORT CONFIRM FILE MASKED STATE
 VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup dev migrate rollback sample rehearse health serve psql status stop reset image test test-python test-molecule lint bench bench-import bench-audit bench-serve scoreboard lock doctor backup drill backups restore parity
+.PHONY: help setup dev migrate rollback sample rehearse rehearse-schema health serve psql status stop reset image test test-python test-molecule lint bench bench-import bench-audit bench-serve scoreboard lock doctor backup drill backups restore parity
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ sample: setup ## Write a small legacy file to .local/sample.db, to try the impor
 rehearse: setup ## The whole production run against a stand-in for the project, without an account
 	@env -u DATABASE_URL -u SUPABASE_DB_PASSWORD -u DB_SSLROOTCERT SUPABASE_ACCESS_TOKEN=sbp_0000000000000000000000000000000000000000 \
 		ansible-playbook playbooks/rehearse.yml -e @playbooks/vars/rehearsal.yml
+
+rehearse-schema: setup ## Try the pending revisions on a copy: up, down and up, with times and locks [LAST=n]
+	@dhafnck-db schema rehearse $(if $(LAST),--last $(LAST))
 
 health: setup ## Measure the database; fails when it is unhealthy
 	@dhafnck-db health

@@ -4,6 +4,7 @@ Whatever is typed goes through one target, lock, guard and checks. An applicatio
 revisions calls `run` in its own env.py.
 """
 
+from collections.abc import Sequence
 from logging.config import fileConfig
 from typing import Any
 
@@ -15,6 +16,7 @@ from dhafnck_db import applied, identity, lineage, metadata, migration, schema
 from dhafnck_db.endpoints import DRIVER
 from dhafnck_db.errors import ToolkitError
 from dhafnck_db.guard import Facts, Work
+from dhafnck_db.migration import LooksOn
 from dhafnck_db.revision import Verb
 from dhafnck_db.session import open_session
 from dhafnck_db.settings import load_settings
@@ -82,14 +84,15 @@ def _migrate(connection: Connection, target: Target) -> None:
     reads = _command() in READING
 
     settings = target.settings
+    lookers: Sequence[LooksOn] = context.config.attributes.get("looking_on", ())
 
     def note(*, heads: set[str], **_: object) -> None:
         identity.stamp(connection, target)
         applied.record(connection, context.script, heads, settings)
 
     options: dict[str, Any] = {
-        # What looks on comes first: it sees what the revision itself did.
-        "on_version_apply": (*context.config.attributes.get("looking_on", ()), note),
+        # Who looks on comes first, and sees what the revision alone did.
+        "on_version_apply": (*(look.applied for look in lookers), note),
         "version_table": settings.db_version_table,
         "dont_mutate": reads,  # else Alembic makes its table even for what only reads
     }
@@ -97,6 +100,8 @@ def _migrate(connection: Connection, target: Target) -> None:
     def once() -> None:
         compared = metadata.comparison(settings.db_metadata, connection)
         context.configure(connection=connection, **options, **compared)
+        for look in lookers:
+            look.begin()
         with context.begin_transaction():
             context.run_migrations()
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any, Protocol
 
 import psycopg2
 from sqlalchemy import Connection
@@ -29,6 +30,16 @@ BLOCKED = ("55P03", "40P01")
 CANCELED = "57014"  # query_canceled: `lock_watch` ends a wait by it
 FIRST_WAIT = 0.5  # seconds; each further one is twice as long
 JITTER = 0.5  # at most this part of a wait is added, so that two runs do not meet again
+
+
+class LooksOn(Protocol):
+    """Somebody who looks at a migration from within, such as a rehearsal; changes nothing."""
+
+    def begin(self) -> None:
+        """Revisions are about to be applied or undone; once more for each further attempt."""
+
+    def applied(self, **about: Any) -> None:
+        """One was, in the transaction that is not committed yet; `about` is as Alembic gives it."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from sqlalchemy.schema import SchemaItem
 
 from dhafnck_db import applied, drafting, lineage, lint, metadata, renames
 from dhafnck_db.errors import ConfigurationError, UsageError
+from dhafnck_db.migration import LooksOn
 from dhafnck_db.renames import Renamed
 from dhafnck_db.revision import Move, Verb, current, require
 from dhafnck_db.settings import Settings, alembic_ini
@@ -67,24 +68,34 @@ def plan(
 
 
 def upgrade(
-    connection: Connection, target: Target, revision: str = "head", *, dry_run: bool = False
+    connection: Connection,
+    target: Target,
+    revision: str = "head",
+    *,
+    dry_run: bool = False,
+    looking_on: Sequence[LooksOn] = (),
 ) -> Move:
     """Apply the pending revisions up to `revision`, in one transaction.
 
     A database that gets its first schema also gets its identity. Raises what `plan` and
     `migration.run` raise.
     """
-    return _move(connection, target, "upgrade", revision, dry_run)
+    return _move(connection, target, "upgrade", revision, dry_run, looking_on)
 
 
 def downgrade(
-    connection: Connection, target: Target, revision: str, *, dry_run: bool = False
+    connection: Connection,
+    target: Target,
+    revision: str,
+    *,
+    dry_run: bool = False,
+    looking_on: Sequence[LooksOn] = (),
 ) -> Move:
     """Undo revisions down to `revision` ("base" for all), in one transaction.
 
     Raises what `plan` and `migration.run` raise.
     """
-    return _move(connection, target, "downgrade", revision, dry_run)
+    return _move(connection, target, "downgrade", revision, dry_run, looking_on)
 
 
 def head(settings: Settings) -> str | None:
@@ -169,8 +180,16 @@ def alembic_config(settings: Settings) -> Config:
     return Config(alembic_ini(settings), cmd_opts=Namespace(quiet=True))
 
 
-def _move(connection: Connection, target: Target, verb: Verb, revision: str, dry_run: bool) -> Move:
+def _move(
+    connection: Connection,
+    target: Target,
+    verb: Verb,
+    revision: str,
+    dry_run: bool,
+    looking_on: Sequence[LooksOn],
+) -> Move:
     config = alembic_config(target.settings)
+    config.attributes["looking_on"] = looking_on
     move = plan(connection, target, verb, revision, config)
     if move.changed and not dry_run:
         action = command.upgrade if verb == "upgrade" else command.downgrade

@@ -10,6 +10,7 @@ from dhafnck_db.cli import forecast, lint
 from dhafnck_db.cli.consent import confirm_option
 from dhafnck_db.cli.drift import drift
 from dhafnck_db.cli.output import emit, format_option, table
+from dhafnck_db.cli.rehearse import rehearse
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -30,6 +31,7 @@ def command() -> None:
 command.add_command(lint.command)
 command.add_command(forecast.command)
 command.add_command(drift)
+command.add_command(rehearse)
 
 
 @command.command(short_help="Apply the pending revisions.")
