@@ -40,7 +40,7 @@ def run() -> None:
     if "connection" in given:
         _migrate(given["connection"], given["target"])
         return
-    if context.config.config_file_name is not None:
+    if context.config.config_file_name and context.config.file_config.has_section("loggers"):
         fileConfig(context.config.config_file_name, disable_existing_loggers=False)
     try:
         if context.is_offline_mode():

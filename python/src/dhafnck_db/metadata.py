@@ -15,10 +15,15 @@ from dhafnck_db import bookkeeping
 from dhafnck_db.errors import ConfigurationError
 
 # Reflection takes every table on the search path for one of the default schema, for example
-# PostGIS's in schema `extensions`.
+# PostGIS's in schema `extensions`. And a table of nothing but Alembic's column is the version table
+# of another history, of an application that has one beside this project's.
 ELSEWHERE = text("""
-    SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
-    WHERE pg_table_is_visible(pg_class.oid) AND nspname <> current_schema()
+    SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+    WHERE pg_table_is_visible(c.oid) AND (
+        nspname <> current_schema()
+        OR ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0)
+            = ARRAY['version_num']
+    )
 """)
 
 
