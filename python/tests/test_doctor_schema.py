@@ -22,8 +22,8 @@ Run = Callable[..., Ended]
     ("statement", "name", "words"),
     [
         ("UPDATE alembic_version SET version_num = 'beef'", "revision unknown", "beef"),
-        ("UPDATE alembic_version SET version_num = '0001'", "revision behind", f"is {HEAD}"),
-        ("DELETE FROM alembic_version", "revision behind", "none"),
+        ("UPDATE alembic_version SET version_num = '0001'", "revision history", "0002"),
+        ("DELETE FROM alembic_version", "revision history", "base"),
         ("INSERT INTO alembic_version VALUES ('beef')", "revision diverged", "beef"),
         ("DROP TABLE dhafnck.identity", "identity", "no identity"),
     ],

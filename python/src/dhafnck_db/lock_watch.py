@@ -16,10 +16,11 @@ from threading import Event, Thread
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from dhafnck_db.errors import TargetError
+from dhafnck_db.errors import ToolkitError
 from dhafnck_db.target import Target, connect_admin
 
 POLL = 0.03  # seconds
+PATIENCE = 2.0  # seconds
 SHOWN = 3  # sessions of one message
 # In whole seconds, as PostgreSQL takes them where no unit is given: milliseconds.
 LIMIT = text("SELECT extract(epoch FROM make_interval(secs => setting::float / 1000)) "
@@ -94,11 +95,13 @@ def watching(connection: Connection, target: Target) -> Iterator[Watch]:
         yield watch
     finally:
         done.set()
-        thread.join()
+        # One that still waits for a pooler to give it a connection is left alone: it ends with the
+        # pooler's answer, or with this process.
+        thread.join(PATIENCE)
 
 
 def _look_on(watch: Watch, target: Target, done: Event) -> None:
-    with suppress(TargetError, DBAPIError), connect_admin(target) as second:
+    with suppress(ToolkitError, DBAPIError), connect_admin(target) as second:
         # Each look in a transaction of its own: CONCURRENTLY would wait for one that stays open.
         second.execution_options(isolation_level="AUTOCOMMIT")
         last = time.monotonic()

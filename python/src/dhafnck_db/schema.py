@@ -75,10 +75,10 @@ def upgrade(
     dry_run: bool = False,
     looking_on: Sequence[LooksOn] = (),
 ) -> Move:
-    """Apply the pending revisions up to `revision`, in one transaction.
+    """Apply the pending revisions up to `revision`, in one transaction; see `migration.run`.
 
-    A database that gets its first schema also gets its identity. Raises what `plan` and
-    `migration.run` raise.
+    A database that gets its first schema also gets its identity. Each of `looking_on` is asked to
+    look at every step from within. Raises what `plan` and `migration.run` raise.
     """
     return _move(connection, target, "upgrade", revision, dry_run, looking_on)
 
@@ -93,7 +93,8 @@ def downgrade(
 ) -> Move:
     """Undo revisions down to `revision` ("base" for all), in one transaction.
 
-    Raises what `plan` and `migration.run` raise.
+    Each of `looking_on` is asked to look at every step from within. Raises what `plan` and
+    `migration.run` raise.
     """
     return _move(connection, target, "downgrade", revision, dry_run, looking_on)
 

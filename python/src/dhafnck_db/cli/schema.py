@@ -42,7 +42,10 @@ command.add_command(rehearse)
 def upgrade(revision: str, dry_run: bool, confirm: str | None, format_: str) -> None:
     """Apply the pending revisions up to REVISION (head by default), in one transaction.
 
-    Runs under a lock: of several upgrades started at once, one applies and the others wait.
+    Runs under a lock: of several upgrades started at once, one applies and the others wait. A
+    table that others are using is waited for within bounds, again and again (DB_LOCK_TIMEOUT,
+    DB_LOCK_RETRIES). What a revision does CONCURRENTLY is outside the transaction; a run that broke
+    off there goes on when it is run again.
     """
     from dhafnck_db import applied
     from dhafnck_db.revision import Move

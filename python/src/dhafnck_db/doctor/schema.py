@@ -12,7 +12,7 @@ from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from sqlalchemy import text
 
-from dhafnck_db import applied, identity, revision
+from dhafnck_db import applied, identity, lineage, revision
 from dhafnck_db.doctor.checks import Check, chain, said
 from dhafnck_db.doctor.connection import SESSION
 from dhafnck_db.doctor.context import Context
@@ -83,6 +83,18 @@ def _unknown(context: Context) -> Iterator[tuple[str, ...]]:
         )
 
 
+def _history(context: Context) -> Iterator[tuple[str, ...]]:
+    stray = lineage.diverged(context.reading, _script(context), context.settings)
+    if stray:
+        yield (
+            f"the database has revision {', '.join(stray)}, which does not lead to "
+            f"{_at(context) or 'base'}, where it says it is",
+            "take the checkout that it was migrated with, or tell by `alembic stamp` where it "
+            "really is; `dhafnck-db schema check` compares it with the models",
+            "SELECT revision FROM dhafnck.revisions",
+        )
+
+
 def _behind(context: Context) -> Iterator[tuple[str, ...]]:
     at, head = _at(context), _script(context).get_current_head()
     if at != head:
@@ -129,6 +141,7 @@ CHECKS = (
             "identity": _identity,
             "revision files": _files,
             "revision unknown": _unknown,
+            "revision history": _history,
             "revision behind": _behind,
         },
         after=SESSION,

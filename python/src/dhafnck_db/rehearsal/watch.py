@@ -56,6 +56,8 @@ class StepWatch:
 
     def begin(self) -> None:
         """Begin to measure; see `migration.LooksOn`."""
+        self.end()  # of an attempt before
+        self._done = Event()
         pid = self.connection.scalar(PID)
         self._names = {int(oid): str(name) for oid, name in self.superuser.execute(TABLES)}
         self._thread = Thread(target=self._look_on, args=(pid,), daemon=True)
