@@ -1,9 +1,6 @@
-"""A migration on a database that is in use: readers wait no longer than the limit, and what broke
-off outside a transaction goes on when it is run again."""
+"""A migration on a database that is in use: its readers wait no longer than the limit."""
 
-import re
 import statistics
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,10 +10,8 @@ from pathlib import Path
 import psycopg2
 import pytest
 from conftest import Ended, Server, configuration
-from fix_prod import Pooled, production
-from fix_schema import HEAD, NEXT, add_revision, catalog, execute, version
+from fix_schema import HEAD, add_revision, catalog, version
 from sqlalchemy import URL
-from test_schema_lock import start, wait_for
 
 from dhafnck_db import lock_watch, migration
 from dhafnck_db.errors import TargetError
@@ -25,28 +20,8 @@ Configure = Callable[[dict[str, str]], None]
 Run = Callable[..., Ended]
 
 LIMIT = 0.4  # seconds
-SLACK = 0.35  # what a loaded machine adds to the limit
+SLACK = 1.0  # seconds that a loaded machine may add
 FEW = {"DB_LOCK_TIMEOUT": f"{LIMIT * 1000:.0f}ms", "DB_LOCK_RETRIES": "2"}
-
-INDEX = """
-from alembic import op
-
-revision = {revision!r}
-down_revision = {below!r}
-
-def upgrade():
-    op.execute("CREATE TABLE of_{revision} ()")
-    with op.get_context().autocommit_block():
-        op.create_index("ix_more", "projects", ["name"], postgresql_concurrently=True,
-                        unique={unique})
-
-def downgrade():
-    op.execute("DROP TABLE of_{revision}")
-    op.drop_index("ix_more", "projects")
-"""
-ALONE = INDEX.replace('    op.execute("CREATE TABLE of_{revision} ()")\n', "").replace(
-    '    op.execute("DROP TABLE of_{revision}")\n', ""
-)
 
 
 @pytest.fixture(autouse=True)
@@ -58,25 +33,13 @@ def settings(url: URL, checkout: Path, **more: str) -> dict[str, str]:
     return configuration(url, DB_ALEMBIC_INI=str(checkout / "alembic.ini"), **{**FEW, **more})
 
 
-def add_index(checkout: Path, template: str = ALONE, *, unique: bool = False) -> None:
-    """Add revision NEXT, which builds an index CONCURRENTLY."""
-    content = template.format(revision=NEXT, below=HEAD, unique=unique)
-    (checkout / "alembic" / "versions" / f"{NEXT}_next.py").write_text(content)
-
-
-def index(url: URL) -> list[bool]:
-    """Whether the index is valid; empty where there is none."""
-    rows = execute(url, "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('ix_more')")
-    return [valid for (valid,) in rows]
-
-
 @contextmanager
 def holding(server: Server, url: URL, table: str) -> Iterator[psycopg2.extensions.connection]:
     """A session that has read a table and does not end its transaction."""
     with closing(server.connect(str(url.database))) as reader, reader.cursor() as cursor:
         cursor.execute("SET application_name = 'long report'")
         cursor.execute("BEGIN")
-        cursor.execute(f"SELECT FROM {table}")  # our own names
+        cursor.execute(f"SELECT FROM {table}")
         yield reader
 
 
@@ -90,7 +53,7 @@ def readers(server: Server, url: URL, table: str) -> Iterator[list[float]]:
         with closing(server.connect(str(url.database))) as own, own.cursor() as cursor:
             while not done.is_set():
                 began = time.monotonic()
-                cursor.execute(f"SELECT count(*) FROM {table}")  # noqa: S608  # our own names
+                cursor.execute(f"SELECT count(*) FROM {table}")  # noqa: S608
                 took.append(time.monotonic() - began)
                 done.wait(0.01)
 
@@ -134,7 +97,7 @@ def test_second_wait_gets_what_the_first_left(
         "ALTER TABLE tasks ADD COLUMN more int; ALTER TABLE projects ADD COLUMN more int; "
         "ALTER TABLE agents ADD COLUMN more int",
     )
-    env = settings(at_head, checkout, DB_LOCK_TIMEOUT="1s", DB_LOCK_RETRIES="0")
+    env = settings(at_head, checkout, DB_LOCK_TIMEOUT="2s", DB_LOCK_RETRIES="0")
     waiting = threading.Event()
 
     def let_go(reader: psycopg2.extensions.connection) -> None:
@@ -142,7 +105,7 @@ def test_second_wait_gets_what_the_first_left(
         with closing(server.connect(str(at_head.database))) as own, own.cursor() as cursor:
             while not cursor.rowcount > 0:
                 cursor.execute(query)
-        waiting.wait(0.8)
+        waiting.wait(1.7)
         reader.close()
 
     with (
@@ -156,7 +119,7 @@ def test_second_wait_gets_what_the_first_left(
         thread.join()
     assert (ended.code, "error[migration-blocked]" in ended.err) == (5, True)
     assert "canceling statement due to user request" in ended.err
-    assert 0.8 < max(took) < 1 + SLACK
+    assert 1.7 < max(took) < 2 + SLACK
 
 
 def test_migration_needs_no_second_connection(
@@ -173,147 +136,3 @@ def test_migration_needs_no_second_connection(
         ended = run("schema", "upgrade", env=settings(at_head, checkout, DB_LOCK_RETRIES="0"))
     assert (ended.code, ended.err.split(":")[0]) == (5, "error[migration-blocked]")
     assert "  cause: canceling statement due to lock timeout\n" in ended.err
-
-
-def test_index_is_built_while_a_transaction_is_open_and_under_the_lock_of_the_run(
-    server: Server, at_head: URL, checkout: Path, configure: Configure, run: Run
-) -> None:
-    add_index(checkout)
-    env = settings(at_head, checkout)
-    configure(env)
-    with closing(server.connect(str(at_head.database))) as other, other.cursor() as cursor:
-        cursor.execute("BEGIN")
-        cursor.execute("INSERT INTO projects (id, name, user_id) "
-                       "VALUES (gen_random_uuid(), 'a', 'me')")  # fmt: skip
-        process = start("schema", "upgrade")
-        wait_for(server, at_head, "CREATE INDEX CONCURRENTLY")
-        time.sleep(LIMIT * 2)  # longer than lock_timeout, which is not for such a wait
-        assert process.poll() is None
-        ended = run("schema", "upgrade", env={**env, "DB_LOCK_WAIT": "0"})
-        assert (ended.code, ended.err.split(":")[0]) == (5, "error[locked]")
-        cursor.execute("COMMIT")
-        out, error = process.communicate(timeout=30)
-    assert (process.returncode, error) == (0, ""), out
-    assert (index(at_head), version(at_head)) == ([True], NEXT)
-
-
-def test_index_that_cannot_be_built_leaves_nothing_and_the_next_run_builds_it(
-    at_head: URL, checkout: Path, run: Run
-) -> None:
-    add_index(checkout, unique=True)
-    add = "INSERT INTO projects (id, name, user_id) VALUES (gen_random_uuid(), 'a', '{}')"
-    execute(at_head, add.format("me"), add.format("you"))
-    before = catalog(at_head)
-    env = settings(at_head, checkout)
-    ended = run("schema", "upgrade", env=env)
-    assert (ended.code, ended.err.split(":")[0]) == (5, "error[migration-failed]")
-    assert "could not create unique index" in ended.err
-    assert (index(at_head), catalog(at_head), version(at_head)) == ([], before, HEAD)
-
-    execute(at_head, "DELETE FROM projects WHERE user_id = 'you'")
-    assert run("schema", "upgrade", env=env).code == 0
-    assert (index(at_head), version(at_head)) == ([True], NEXT)
-
-
-def test_run_that_was_killed_goes_on_where_it_broke_off(
-    server: Server, at_head: URL, checkout: Path, configure: Configure, run: Run
-) -> None:
-    add_revision(checkout, "CREATE TABLE first ()")
-    below, after = NEXT, f"{int(NEXT) + 1:04}"
-    content = ALONE.format(revision=after, below=below, unique=False)
-    (checkout / "alembic" / "versions" / f"{after}_index.py").write_text(content)
-    env = settings(at_head, checkout)
-    configure(env)
-    with closing(server.connect(str(at_head.database))) as other, other.cursor() as cursor:
-        cursor.execute("BEGIN")
-        cursor.execute("INSERT INTO projects (id, name, user_id) "
-                       "VALUES (gen_random_uuid(), 'a', 'me')")  # fmt: skip
-        process = start("schema", "upgrade")
-        wait_for(server, at_head, "CREATE INDEX CONCURRENTLY")
-        process.kill()
-        process.communicate()
-        for _ in range(200):
-            if not backends(server, at_head):
-                break
-            time.sleep(0.05)
-    assert backends(server, at_head) == 0
-    assert (index(at_head), version(at_head)) == ([False], below)  # the first stays
-
-    ended = run("schema", "upgrade", "--format", "json", env=env)
-    assert ended.code == 0, ended.err
-    assert f'"revisions": ["{after}"]' in ended.out
-    assert (index(at_head), version(at_head)) == ([True], after)
-
-
-def backends(server: Server, url: URL) -> int:
-    query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dhafnck-db' " \
-        "AND datname = %s"  # fmt: skip
-    with closing(server.connect()) as superuser, superuser.cursor() as cursor:
-        cursor.execute(query, (url.database,))
-        ((number,),) = cursor.fetchall()
-    return int(number)
-
-
-def test_revisions_before_the_one_that_failed_outside_a_transaction_stay(
-    at_head: URL, checkout: Path, run: Run
-) -> None:
-    add_revision(checkout, "CREATE TABLE first ()")
-    below, after = NEXT, f"{int(NEXT) + 1:04}"
-    content = ALONE.format(revision=after, below=below, unique=True)
-    (checkout / "alembic" / "versions" / f"{after}_index.py").write_text(content)
-    add = "INSERT INTO projects (id, name, user_id) VALUES (gen_random_uuid(), 'a', '{}')"
-    execute(at_head, add.format("me"), add.format("you"))
-    ended = run("schema", "upgrade", env=settings(at_head, checkout))
-    assert (ended.code, ended.err.split(":")[0]) == (5, "error[migration-stopped]")
-    assert f"up to revision {below}\n" in ended.err
-    assert (index(at_head), version(at_head)) == ([], below)
-
-
-def test_revision_that_commits_a_part_of_itself_is_told(
-    at_head: URL, checkout: Path, run: Run
-) -> None:
-    add_index(checkout, INDEX, unique=True)
-    add = "INSERT INTO projects (id, name, user_id) VALUES (gen_random_uuid(), 'a', '{}')"
-    execute(at_head, add.format("me"), add.format("you"))
-    ended = run("schema", "upgrade", env=settings(at_head, checkout))
-    assert (ended.code, ended.err.split(":")[0]) == (5, "error[migration-half-done]")
-    assert re.search(rf"changed: relation public\.of_{NEXT}\b", ended.err)
-
-
-def test_valid_index_of_the_same_name_is_never_dropped(
-    at_head: URL, checkout: Path, run: Run
-) -> None:
-    add_index(checkout)
-    execute(at_head, "CREATE INDEX ix_more ON projects (user_id)")
-    before = catalog(at_head)
-    ended = run("schema", "upgrade", env=settings(at_head, checkout))
-    assert (ended.code, ended.err.split(":")[0]) == (5, "error[migration-failed]")
-    assert '"ix_more" already exists' in ended.err
-    assert catalog(at_head) == before
-
-
-def test_index_is_not_built_through_a_transaction_pooler(
-    at_head: URL, checkout: Path, run: Run, pooled: Pooled
-) -> None:
-    add_index(checkout)
-    execute(at_head, "UPDATE dhafnck.identity SET environment = 'prod'")
-    url = pooled(at_head, pool_mode="transaction")
-    ini = str(checkout / "alembic.ini")
-    ended = run("schema", "upgrade", env=production(url, DB_ALEMBIC_INI=ini))
-    assert (ended.code, ended.err.split(":")[0]) == (7, "error[transaction-pooler]")
-    assert (index(at_head), version(at_head)) == ([], HEAD)
-
-
-def test_alembic_typed_by_hand_takes_the_same_care(
-    at_head: URL, checkout: Path, configure: Configure
-) -> None:
-    add_index(checkout, unique=True)
-    add = "INSERT INTO projects (id, name, user_id) VALUES (gen_random_uuid(), 'a', '{}')"
-    execute(at_head, add.format("me"), add.format("you"))
-    configure(settings(at_head, checkout))
-    program = Path(start.__globals__["PROGRAM"]).with_name("alembic")
-    ended = subprocess.run(
-        [program, "upgrade", "head"], cwd=checkout, capture_output=True, text=True
-    )
-    assert "FAILED: error[migration-failed]: " in ended.stdout
-    assert (index(at_head), version(at_head)) == ([], HEAD)

@@ -128,6 +128,18 @@ def test_backup_of_an_older_revision_is_brought_forward(
     done("schema", "upgrade", env=env)
     result = done("schema", "rehearse", env=env)
     assert (result["backup"], result["revisions"], result["at"]) == (dump.name, [NEXT], NEXT)
+    assert done("schema", "rehearse", "--schema-only", env=env)["backup"] is None
+
+
+def test_backup_of_a_newer_checkout_is_not_taken(
+    filled: URL, checkout: Path, tmp_path: Path, run: Run, done: Json
+) -> None:
+    add_revision(checkout, "CREATE TABLE first ()", "DROP TABLE first")
+    env = configuration(filled, DB_ALEMBIC_INI=str(checkout / "alembic.ini"))
+    done("schema", "upgrade", env=env)
+    make(run, filled, tmp_path)
+    done("schema", "downgrade", HEAD, env=env)
+    assert done("schema", "rehearse", env=configuration(filled))["backup"] is None
 
 
 def test_backup_of_another_database_is_not_taken(

@@ -22,9 +22,8 @@ from dhafnck_db.target import Target, connect_admin
 POLL = 0.03  # seconds
 PATIENCE = 2.0  # seconds
 SHOWN = 3  # sessions of one message
-# In whole seconds, as PostgreSQL takes them where no unit is given: milliseconds.
-LIMIT = text("SELECT extract(epoch FROM make_interval(secs => setting::float / 1000)) "
-             "FROM pg_settings WHERE name = 'lock_timeout'")  # fmt: skip
+# The setting is in milliseconds.
+LIMIT = text("SELECT setting::float / 1000 FROM pg_settings WHERE name = 'lock_timeout'")
 WAIT = text("""
     SELECT a.xact_start, w.locktype = 'relation' AS of_a_table, w.relation::regclass::text AS name,
         b.pid, o.application_name, o.state, o.xact_start AS since

@@ -21,9 +21,10 @@ MANY = 4  # locks of one line
     type=click.IntRange(min=1),
     help="How many of the newest revisions, instead of those that are pending.",
 )
+@click.option("--schema-only", is_flag=True, help="Take no backup: a copy without rows.")
 @format_option
 @click.pass_context
-def rehearse(context: click.Context, last: int | None, format_: str) -> None:
+def rehearse(context: click.Context, last: int | None, schema_only: bool, format_: str) -> None:
     """Try the pending revisions on a copy: up, down again and up again. The target is only read.
 
     The copy is the newest backup of this database, restored into a server of its own, else the
@@ -35,7 +36,7 @@ def rehearse(context: click.Context, last: int | None, format_: str) -> None:
     from dhafnck_db.target import current_target
 
     target = current_target()
-    done = rehearsal.run(target, last)
+    done = rehearsal.run(target, last, schema_only=schema_only)
     emit(done.to_dict(), format_, lambda: _show(done))
     if done.differences:
         context.exit(DIFFERENT)

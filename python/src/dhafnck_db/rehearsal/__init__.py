@@ -68,13 +68,14 @@ class Rehearsal:
         return {"changed": False, **asdict(self)}
 
 
-def run(target: Target, last: int | None = None) -> Rehearsal:
+def run(target: Target, last: int | None = None, *, schema_only: bool = False) -> Rehearsal:
     """Try revisions on a copy of the target. Read-only towards the target.
 
     Args:
         target: what is copied.
         last: how many of the newest revisions; None for those that are pending, and where none is,
             the newest one.
+        schema_only: take the schema without rows, even where there is a backup.
 
     Raises:
         UsageError: there are not that many revisions.
@@ -101,7 +102,7 @@ def run(target: Target, last: int | None = None) -> Rehearsal:
         chosen = chain[-number:]
         below = [None, *chain][-number - 1]
         connection.rollback()
-        with copy.made(connection, target) as made:
+        with copy.made(connection, target, chain, schema_only=schema_only) as made:
             tried = _Trial(made, chain, [below, *chosen])
             tried.prepare()
             tried.go()

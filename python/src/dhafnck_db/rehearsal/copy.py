@@ -5,7 +5,7 @@ It reads the target and writes to a scratch server alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +65,9 @@ class Copy:
 
 
 @contextmanager
-def made(connection: Connection, target: Target) -> Iterator[Copy]:
+def made(
+    connection: Connection, target: Target, known: Collection[str], *, schema_only: bool
+) -> Iterator[Copy]:
     """Make a copy of the target; remove it with its server afterwards.
 
     From the newest backup of this very database, else from its schema with the sizes of its tables.
@@ -74,6 +76,8 @@ def made(connection: Connection, target: Target) -> Iterator[Copy]:
     Args:
         connection: to the target; only reads.
         target: what is copied.
+        known: the revisions of the checkout; a backup at another one is not taken.
+        schema_only: take no backup.
 
     Raises:
         TargetError: no server programs, no pg_dump, or they failed.
@@ -85,7 +89,7 @@ def made(connection: Connection, target: Target) -> Iterator[Copy]:
     around = surroundings.read(connection, schemas)
     role = str(connection.scalar(select(func.current_user())))
     major = int(str(connection.scalar(select(func.current_setting("server_version_num"))))) // 10000
-    entry = _newest(connection, target)
+    entry = None if schema_only else _newest(connection, target, known)
     elsewhere = {one["schema"] for one in (*around["extensions"], *around["functions"])}
     allowed = connection.execute(ALLOWED, {"schemas": sorted(elsewhere)}).all()
     sizes = [tuple(row) for row in connection.execute(ROWS, {"schemas": sorted(schemas)})]
@@ -130,7 +134,7 @@ def made(connection: Connection, target: Target) -> Iterator[Copy]:
         )
 
 
-def _newest(connection: Connection, target: Target) -> Entry | None:
+def _newest(connection: Connection, target: Target, known: Collection[str]) -> Entry | None:
     """Return the newest full backup of this very database, None where there is none."""
     found = identity.read(connection)
     database = connection.scalar(select(func.current_database()))
@@ -141,7 +145,8 @@ def _newest(connection: Connection, target: Target) -> Entry | None:
             found.reference,
             database,
         )
-        if of_this and record.catalog and record.surroundings:
+        whole = record.catalog and record.surroundings
+        if of_this and whole and (record.revision is None or record.revision in known):
             return entry
     return None
 
