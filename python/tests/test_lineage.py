@@ -1,5 +1,6 @@
 """A database whose history is another than the checkout's is not moved, and it is said why."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,3 +119,22 @@ def test_older_database_is_said_to_be_behind(
     ended = run("schema", "revision", "-m", "x", env=env)
     assert code(ended) == (5, "schema-behind")
     assert f"is at revision {HEAD}, not at {NEXT}\n" in ended.err
+
+
+def schema_check(run: Run, env: dict[str, str]) -> tuple[str, str]:
+    ended = run("health", "--format", "json", env=env)
+    (check,) = [one for one in json.loads(ended.out)["checks"] if one["name"] == "schema"]
+    return check["status"], check["finding"]
+
+
+def test_health_names_several_heads(checkout: Path, env: dict[str, str], run: Run) -> None:
+    file = add_revision(checkout, "SELECT 1")
+    file.with_name("beef_other.py").write_text(file.read_text().replace(repr(NEXT), "'beef'"))
+    status, finding = schema_check(run, env)
+    assert (status, f"several heads: {NEXT}, beef" in finding) == ("failed", True)
+
+
+def test_health_names_several_revisions(at_head: URL, env: dict[str, str], run: Run) -> None:
+    execute(at_head, "INSERT INTO alembic_version VALUES ('0001')")
+    status, finding = schema_check(run, env)
+    assert (status, f"several revisions at once: 0001, {HEAD}" in finding) == ("failed", True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 from conftest import Ended, Server, configuration
-from fix_schema import HEAD, add_revision, catalog, version
+from fix_schema import HEAD, NEXT, add_revision, catalog, version
 from sqlalchemy import URL
 
 from dhafnck_db import lock_watch, migration
@@ -136,3 +136,35 @@ def test_migration_needs_no_second_connection(
         ended = run("schema", "upgrade", env=settings(at_head, checkout, DB_LOCK_RETRIES="0"))
     assert (ended.code, ended.err.split(":")[0]) == (5, "error[migration-blocked]")
     assert "  cause: canceling statement due to lock timeout\n" in ended.err
+
+
+def test_deadlock_makes_the_migration_start_again(
+    server: Server, at_head: URL, checkout: Path, run: Run
+) -> None:
+    add_revision(
+        checkout,
+        "ALTER TABLE projects ADD COLUMN more int; SELECT pg_sleep(0.3); "
+        "ALTER TABLE agents ADD COLUMN more int",
+    )
+
+    def read_both() -> None:
+        with closing(server.connect(str(at_head.database))) as own, own.cursor() as cursor:
+            cursor.execute("SET deadlock_timeout = '60s'")  # so that the other one is the victim
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT FROM agents")
+            begun.set()
+            query = "SELECT FROM pg_locks WHERE relation = 'projects'::regclass AND granted " \
+                "AND mode = 'AccessExclusiveLock'"  # fmt: skip
+            cursor.execute(query)
+            while not cursor.rowcount:
+                cursor.execute(query)
+            cursor.execute("SELECT FROM projects")
+            cursor.execute("COMMIT")
+
+    begun = threading.Event()
+    thread = threading.Thread(target=read_both)
+    thread.start()
+    begun.wait()
+    ended = run("schema", "upgrade", env=settings(at_head, checkout, DB_LOCK_TIMEOUT="10s"))
+    thread.join()
+    assert (ended.code, version(at_head)) == (0, NEXT), ended.err

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from dhafnck_db.errors import ToolkitError
 from dhafnck_db.target import Target, connect_admin
 
-POLL = 0.03  # seconds
+POLL = 0.05  # seconds
 PATIENCE = 2.0  # seconds
 SHOWN = 3  # sessions of one message
 # The setting is in milliseconds.

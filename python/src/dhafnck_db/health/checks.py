@@ -12,11 +12,14 @@ from sqlalchemy import Connection, column, func, inspect, select, table
 
 from dhafnck_db import applied, bookkeeping, identity, revision, tls
 from dhafnck_db.endpoints import VERIFIED
+from dhafnck_db.errors import ToolkitError
 from dhafnck_db.health import strain, upkeep
 from dhafnck_db.health.findings import Finding
 from dhafnck_db.target import Target
 
 OLDEST_SERVER = 15
+# Branches that were never merged, of the database or of the revision files.
+SEVERAL = ("several-revisions", "several-heads")
 EXTENSIONS = ("pg_stat_statements", "pg_trgm", "pgcrypto", "uuid-ossp")
 
 
@@ -61,18 +64,24 @@ def _server(connection: Connection, target: Target) -> Finding:
 
 
 def _schema(connection: Connection, target: Target) -> Finding:
-    found = revision.current(connection, target.settings.db_version_table)
-    recorded = applied.newest(applied.read(connection, target.settings), target.settings)
+    settings = target.settings
+    recorded = applied.newest(applied.read(connection, settings), settings)
     head: str | None
     edited: list[str] = []
-    if recorded is not None:
-        head, wanted = recorded.revision, set(recorded.tables)
-    else:  # what takes a third of a second to load
-        from dhafnck_db import metadata, schema
+    try:
+        found = revision.current(connection, settings.db_version_table)
+        if recorded is not None:
+            head, wanted = recorded.revision, set(recorded.tables)
+        else:  # what takes a third of a second to load
+            from dhafnck_db import metadata, schema
 
-        head = schema.head(target.settings)
-        edited = schema.edited(connection, target.settings)
-        wanted = metadata.table_names(target.settings.db_metadata, connection)
+            wanted = metadata.table_names(settings.db_metadata, connection)
+            head = schema.head(settings)
+            edited = schema.edited(connection, settings)
+    except ToolkitError as fault:
+        if fault.code not in SEVERAL:
+            raise
+        return Finding("failed", fault.message)
     if found != head:
         return Finding("failed", f"revision {found or 'none'}; head is {head}")
     missing = wanted - applied.existing(connection, wanted)
