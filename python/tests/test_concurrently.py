@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import psycopg2
 import pytest
 from conftest import Ended, Server, configuration
 from fix_prod import Pooled, production
@@ -102,6 +103,43 @@ def test_index_that_cannot_be_built_leaves_nothing_and_the_next_run_builds_it(
     execute(at_head, "DELETE FROM projects WHERE user_id = 'you'")
     assert run("schema", "upgrade", env=env).code == 0
     assert (index(at_head), version(at_head)) == ([True], NEXT)
+
+
+def leave_invalid(url: URL) -> None:
+    """Leave an index invalid, as one that broke off does."""
+    add = "INSERT INTO projects (id, name, user_id) VALUES (gen_random_uuid(), 'a', '{}')"
+    execute(url, add.format("me"), add.format("you"))
+    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with closing(psycopg2.connect(plain)) as own, own.cursor() as cursor:
+        own.autocommit = True
+        with pytest.raises(psycopg2.errors.UniqueViolation):
+            cursor.execute("CREATE UNIQUE INDEX CONCURRENTLY ix_more ON projects (name)")
+    assert index(url) == [False]
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_invalid_index_is_removed_within_the_bounds_of_a_statement(
+    server: Server, at_head: URL, checkout: Path, configure: Configure, ends: bool
+) -> None:
+    leave_invalid(at_head)
+    add_index(checkout)
+    configure(settings(at_head, checkout, DB_STATEMENT_TIMEOUT="20s" if ends else "1s"))
+    with closing(server.connect(str(at_head.database))) as other, other.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("UPDATE projects SET name = 'b' WHERE user_id = 'you'")
+        process = start("schema", "upgrade")
+        wait_for(server, at_head, "DROP INDEX CONCURRENTLY")
+        time.sleep(LIMIT * 2)  # longer than lock_timeout
+        if ends:
+            assert process.poll() is None
+            cursor.execute("COMMIT")
+        _, error = process.communicate(timeout=30)
+    if ends:
+        assert (process.returncode, index(at_head), version(at_head)) == (0, [True], NEXT), error
+    else:
+        assert (process.returncode, error.split(":")[0]) == (5, "error[migration-failed]")
+        assert "canceling statement due to statement timeout" in error
+        assert version(at_head) == HEAD
 
 
 def test_run_that_was_killed_goes_on_where_it_broke_off(

@@ -16,6 +16,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import sql
 from sqlalchemy import Connection, event
+from sqlalchemy.exc import DBAPIError
 
 COMMENTS = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
 NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)'
@@ -49,13 +50,17 @@ class Builds:
         """Prepare the session for a statement that is about to be executed."""
         if not cursor.connection.autocommit or not CONCURRENTLY.match(statement):
             return
-        build = BUILD.match(statement)
-        if build:
-            self.begun.append((build["index"], build["table"]))
-            remove_invalid(cursor.connection, build["index"], build["table"])
         # It waits for every transaction that is older than itself, and nobody queues behind it:
         # DB_STATEMENT_TIMEOUT bounds it, and `lock_watch` the waits that others could feel.
         self._set_limit(cursor, "0")
+        build = BUILD.match(statement)
+        if build is None:
+            return
+        self.begun.append((build["index"], build["table"]))
+        try:
+            remove_invalid(cursor.connection, build["index"], build["table"])
+        except psycopg2.Error as failure:  # as if the statement itself had failed
+            raise DBAPIError(statement, None, failure) from failure
 
     def after(self, cursor: Any, statement: str) -> None:
         """Bring the session back to what it was before such a statement."""
