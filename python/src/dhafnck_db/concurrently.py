@@ -16,7 +16,6 @@ from typing import Any
 import psycopg2
 from psycopg2 import sql
 from sqlalchemy import Connection, event
-from sqlalchemy.exc import DBAPIError
 
 COMMENTS = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
 NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)'
@@ -54,13 +53,9 @@ class Builds:
         # DB_STATEMENT_TIMEOUT bounds it, and `lock_watch` the waits that others could feel.
         self._set_limit(cursor, "0")
         build = BUILD.match(statement)
-        if build is None:
-            return
-        self.begun.append((build["index"], build["table"]))
-        try:
+        if build:
+            self.begun.append((build["index"], build["table"]))
             remove_invalid(cursor.connection, build["index"], build["table"])
-        except psycopg2.Error as failure:  # as if the statement itself had failed
-            raise DBAPIError(statement, None, failure) from failure
 
     def after(self, cursor: Any, statement: str) -> None:
         """Bring the session back to what it was before such a statement."""
