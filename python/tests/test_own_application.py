@@ -1,5 +1,6 @@
 """An application with tables and revisions of its own, as docs/own-application.md has it."""
 
+import json
 import os
 import re
 import subprocess
@@ -14,6 +15,12 @@ from sqlalchemy import URL
 
 Configure = Callable[[dict[str, str]], None]
 
+OWN = {
+    "DB_METADATA": "shop.models:Base.metadata",
+    "DB_VERSION_TABLE": "shop_version",
+    "DB_ALEMBIC_INI": "alembic.ini",
+    "PYTHONPATH": ".",
+}
 PAGE = (ROOT / "docs" / "own-application.md").read_text()
 # A block of the page, after the name of the file that it is, where it is one.
 BLOCK = re.compile(r"(?:`([\w./]+)`[^\n`]*(?:\n[^\n`]+)*\n\n)?```(\w+)\n(.*?)```", re.DOTALL)
@@ -110,9 +117,8 @@ def test_edited_revision_of_the_application_stops_its_own_history_alone(
     shop = tmp_path / "shop"
     file = shop / "alembic" / "versions" / "0001_orders.py"
     file.write_text(file.read_text() + "# edited\n")
-    settings = {"DB_METADATA": "shop.models:Base.metadata", "DB_VERSION_TABLE": "shop_version"}
     program = Path(sys.executable).with_name("dhafnck-db")
-    own = {**os.environ, **settings, "DB_ALEMBIC_INI": "alembic.ini", "PYTHONPATH": "."}
+    own = {**os.environ, **OWN}
     codes = []
     for env in (own, dict(os.environ)):
         ended = subprocess.run(
@@ -120,3 +126,33 @@ def test_edited_revision_of_the_application_stops_its_own_history_alone(
         )
         codes.append((ended.returncode, ended.stderr.split(":")[0]))
     assert codes == [(5, "error[edited-revision]"), (0, "")]
+
+
+def test_revision_of_the_application_is_rehearsed_on_a_backup(
+    type_page: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, client_fits: None
+) -> None:
+    assert type_page("alembic current").returncode == 0
+    shop = tmp_path / "shop"
+    program = Path(sys.executable).with_name("dhafnck-db")
+
+    def typed(*arguments: str) -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, **OWN}
+        return subprocess.run(
+            [program, *arguments], cwd=shop, env=env, capture_output=True, text=True
+        )
+
+    assert typed("backup", "create").returncode == 0
+    ended = typed("schema", "rehearse", "--format", "json")
+    assert ended.returncode == 0, ended.stderr
+    result = json.loads(ended.stdout)
+    assert (result["revisions"], result["backup"] is None) == (["0001"], False)
+    assert {lock["table"] for lock in result["steps"][0]["locks"]} == {"public.projects"}
+
+    # The file of another checkout: the backup is at a revision that this one does not know.
+    file = shop / "alembic" / "versions" / "0001_orders.py"
+    assert typed("schema", "downgrade", "base").returncode == 0
+    file.write_text(file.read_text().replace('"0001"', '"beef"'))
+    ended = typed("schema", "rehearse")
+    assert (ended.returncode, ended.stderr.split(":")[0]) == (6, "error[rehearsal-failed]")
+    assert "at revision 0001, which this checkout does not know" in ended.stderr
+    assert typed("schema", "rehearse", "--schema-only").returncode == 0

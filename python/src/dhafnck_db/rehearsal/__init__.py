@@ -140,6 +140,12 @@ class _Trial:
         now = revision.current(made.connection, made.target.settings.db_version_table)
         made.connection.rollback()
         heights = {name: height for height, name in enumerate([None, *self.chain])}
+        if now not in heights:
+            raise VerificationError(
+                "rehearsal-failed",
+                f"{made.source} is at revision {now}, which this checkout does not know",
+                help="rehearse with --schema-only, or make a new backup",
+            )
         try:
             if heights[now] < heights[below]:
                 schema.upgrade(made.connection, made.target, str(below))

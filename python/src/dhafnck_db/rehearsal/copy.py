@@ -30,6 +30,7 @@ from dhafnck_db import (
 from dhafnck_db.backup_folder import Entry
 from dhafnck_db.bookkeeping import PROJECT_SCHEMA
 from dhafnck_db.errors import VerificationError
+from dhafnck_db.revision import VERSION_TABLE
 from dhafnck_db.scratch import Scratch
 from dhafnck_db.target import Target, connect_admin, resolve
 
@@ -138,6 +139,7 @@ def _newest(connection: Connection, target: Target, known: Collection[str]) -> E
     """Return the newest full backup of this very database, None where there is none."""
     found = identity.read(connection)
     database = connection.scalar(select(func.current_database()))
+    own = target.settings.db_version_table != VERSION_TABLE
     for entry in backup_folder.entries(target.settings.db_backup_dir):
         record = entry.record
         of_this = found is not None and (record.environment, record.reference, record.database) == (
@@ -145,8 +147,9 @@ def _newest(connection: Connection, target: Target, known: Collection[str]) -> E
             found.reference,
             database,
         )
-        whole = record.catalog and record.surroundings
-        if of_this and whole and (record.revision is None or record.revision in known):
+        # Of an application's own history the record does not say where it is.
+        fits = own or record.revision is None or record.revision in known
+        if of_this and fits and record.catalog and record.surroundings:
             return entry
     return None
 
