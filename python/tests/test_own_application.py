@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, configuration
 from fix_schema import HEAD, catalog, execute
-from sqlalchemy import URL
+from sqlalchemy import URL, Engine
+
+from dhafnck_db import metadata
 
 Configure = Callable[[dict[str, str]], None]
 
@@ -156,3 +158,15 @@ def test_revision_of_the_application_is_rehearsed_on_a_backup(
     assert (ended.returncode, ended.stderr.split(":")[0]) == (6, "error[rehearsal-failed]")
     assert "at revision 0001, which this checkout does not know" in ended.stderr
     assert typed("schema", "rehearse", "--schema-only").returncode == 0
+
+
+def test_backup_of_the_application_holds_what_it_refers_to(
+    migrated: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop_models.py").write_text(
+        next(content for name, _, content in blocks() if name == "shop/models.py")
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with migrated.connect() as connection:
+        found = metadata.own_schemas("shop_models:Base.metadata", connection)
+    assert found == {"shop", "public", "dhafnck", "legacy"}

@@ -53,9 +53,17 @@ def load(reference: str) -> list[MetaData]:
 
 
 def own_schemas(reference: str, connection: Connection) -> set[str]:
-    """Return the names of the schemas that hold the models and the project's own tables."""
+    """Return the names of the schemas that hold the models, what they refer to, and our own tables.
+
+    Without what a foreign key refers to, a dump of an application's models could not be restored.
+    """
     default = connection.dialect.default_schema_name or "public"
-    return {table.schema or default for part in load(reference) for table in part.tables.values()}
+    tables = [table for part in load(reference) for table in part.tables.values()]
+    # schema.table.column; the schema is left out where it is the default.
+    keys = [key.target_fullname.split(".") for table in tables for key in table.foreign_keys]
+    return {table.schema or default for table in tables} | {
+        key[0] if len(key) > 2 else default for key in keys
+    }
 
 
 def table_names(reference: str, connection: Connection) -> set[str]:
