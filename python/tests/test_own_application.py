@@ -79,7 +79,7 @@ def test_page_can_be_typed_as_written(
     assert "0001 (head)" in said
     content = second.read_text()
     assert content.count("op.") == 2
-    assert re.search(r"op\.add_column\(['\"]orders['\"], sa\.Column\(['\"]discount", content)
+    assert re.search(r"op\.add_column\(\s*['\"]orders['\"],\s*sa\.Column\(['\"]discount", content)
 
     assert execute(database, "SELECT version_num FROM alembic_version") == [(HEAD,)]
     assert execute(database, "SELECT version_num FROM shop_version") == [(number,)]

@@ -130,7 +130,7 @@ def read(connection: Connection, config: Config, settings: Settings, to: str = "
 
     Raises what `offline.between` and `revision.current` raise.
     """
-    before = revision.current(connection)
+    before = revision.current(connection, settings.db_version_table)
     steps = offline.read(offline.between(config, f"{before or 'base'}:{to}"), config, settings)
     every = [statement.sql for step in steps for statement in step.up.statements]
     with connection.begin() if not connection.in_transaction() else connection.begin_nested():
