@@ -51,8 +51,10 @@ def plan(
     """
     config = config or alembic_config(target.settings)
     script = ScriptDirectory.from_config(config)
-    before = current(connection, target.settings.db_version_table)
-    lineage.require_one(connection, script, target, upgrades=verb == "upgrade")
+    # The connection is left as it came: who goes on with it begins a transaction of its own.
+    with connection.begin() if not connection.in_transaction() else connection.begin_nested():
+        before = current(connection, target.settings.db_version_table)
+        lineage.require_one(connection, script, target, upgrades=verb == "upgrade")
     with _explained(target):
         if verb == "upgrade":
             found = script.iterate_revisions(revision, before or (), implicit_base=True)
