@@ -10,7 +10,7 @@ export PATH := $(VENV)/bin:$(PATH)
 .PHONY: help setup dev migrate rollback sample rehearse rehearse-schema health serve psql status stop reset image test test-python test-molecule lint bench bench-import bench-audit bench-serve scoreboard lock doctor backup drill backups restore parity
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready ## Install what is pinned into .venv and .collections
 
