@@ -11,7 +11,7 @@ import pytest
 from conftest import Server, configuration
 from fix_prod import REF, production
 from fix_schema import HEAD, LEFT_OPEN, NEXT, REVISIONS, add_revision, catalog, execute, version
-from sqlalchemy import URL
+from sqlalchemy import URL, create_engine
 
 from dhafnck_db.session import LOCK_KEY
 
@@ -115,11 +115,24 @@ def test_alembic_typed_by_hand_takes_the_ref_for_consent(
     assert len(list((checkout / ".local" / "backups").glob("*-schema.dump"))) == 1
 
 
-def test_sql_is_printed_without_a_database(database: URL, alembic: Alembic) -> None:
+def test_sql_is_printed_without_a_database_and_makes_the_same(
+    database: URL, shared: URL, alembic: Alembic
+) -> None:
     nowhere = database.set(port=1)
     ended = alembic(nowhere, "upgrade", "head", "--sql")
     assert ended.returncode == 0, ended.stderr
-    assert "CREATE TABLE projects (" in ended.stdout
+    engine = create_engine(database, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.connection.cursor().execute(ended.stdout)  # as psql would, every % as it stands
+    engine.dispose()
+    assert version(database) == HEAD
+    for made in (
+        "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns "
+        "WHERE table_schema IN ('public', 'legacy', 'dhafnck') ORDER BY 1, 2, 3",
+        "SELECT pg_get_functiondef(oid) FROM pg_proc "
+        "WHERE pronamespace = 'dhafnck'::regnamespace ORDER BY proname",
+    ):
+        assert execute(database, made) == execute(shared, made)
 
 
 def test_alembic_typed_by_hand_takes_no_edited_revision(

@@ -120,6 +120,7 @@ def _print_sql() -> None:
     context.configure(
         url=f"{DRIVER}://",
         literal_binds=True,
+        dialect_opts={"paramstyle": "named"},  # psycopg2's own would double each %
         version_table=settings.db_version_table,
         **metadata.comparison(settings.db_metadata),
     )
