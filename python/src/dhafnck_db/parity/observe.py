@@ -44,7 +44,7 @@ def observe(
     """
     with connection.begin():
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        at = revision.current(connection)
+        at = revision.current(connection, settings.db_version_table)
         bound = {
             "schemas": sorted(metadata.own_schemas(settings.db_metadata, connection)),
             "archives": _archives(connection),
