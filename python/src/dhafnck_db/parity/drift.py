@@ -61,7 +61,7 @@ def look(connection: Connection, target: Target, expected: Sequence[Expectation]
     """
     identity.require(connection, target)
     connection.rollback()
-    at = revision.current(connection)
+    at = revision.current(connection, target.settings.db_version_table)
     connection.rollback()
     pending = schema.plan(connection, target, "upgrade", "head").revisions
     connection.rollback()
