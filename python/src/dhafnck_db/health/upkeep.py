@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from dhafnck_db import backup_record, managed_backups
+from dhafnck_db import backup_record
 from dhafnck_db.health.findings import Finding
 from dhafnck_db.settings import duration
 from dhafnck_db.target import Target
@@ -23,6 +23,8 @@ def backups(connection: Connection, target: Target) -> Finding:
     moments = {"own": datetime.fromisoformat(own.created_at)} if own else {}
     not_known = ""
     if target.reference is not None:
+        from dhafnck_db import managed_backups  # loads what speaks HTTP, for production alone
+
         managed = managed_backups.read(target.settings, target.reference)
         if managed.last is not None:
             moments["managed"] = datetime.fromisoformat(managed.last)
