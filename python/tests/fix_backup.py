@@ -1,9 +1,9 @@
 """Backups to try things with: a database with rows, its folder, and a key to encrypt for."""
 
-import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -58,8 +58,7 @@ def make(run: Run, url: URL, directory: Path, **more: str) -> Path:
 @pytest.fixture
 def recipient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The fingerprint of a key in a keyring of its own."""
-    home = Path(f"/tmp/gpg-{os.urandom(4).hex()}")  # noqa: S108  # its socket's path has to be short
-    home.mkdir(mode=0o700)
+    home = Path(tempfile.mkdtemp(prefix="gpg-"))  # not tmp_path: its socket's path has to be short
     monkeypatch.setenv("GNUPGHOME", str(home))
     options = ["--batch", "--quiet", "--passphrase", "", "--quick-generate-key", "backup@test"]
     subprocess.run(["gpg", *options], check=True, capture_output=True)
