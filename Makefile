@@ -4,6 +4,16 @@ PYTHON ?= python3
 ENV ?= dev
 export PROVIDER SQLITE OWNER QUARANTINE REPORT CONFIRM FILE MASKED STATE
 
+# ENV=prod reaches `dhafnck-db` as the DATABASE_TYPE of that environment; what is of development alone refuses it.
+DATABASE_TYPE_dev := postgresql
+DATABASE_TYPE_prod := supabase
+ifneq ($(findstring /,$(ENV)),)  # some shells name a file of theirs in ENV
+ENV := dev
+else ifneq ($(origin ENV),file)
+export DATABASE_TYPE := $(or $(DATABASE_TYPE_$(ENV)),$(error ENV=$(ENV) is neither dev nor prod))
+endif
+development_alone = @[ "$(ENV)" = dev ] || { echo "make $@ is of development alone, not of ENV=$(ENV); nothing was done" >&2; exit 2; }
+
 VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 .DEFAULT_GOAL := help
@@ -15,6 +25,7 @@ help: ## Show the targets
 setup: $(VENV)/.ready ## Install what is pinned into .venv and .collections
 
 dev: setup ## Provision the development database [SQLITE=old.db] [OWNER=id] [QUARANTINE=1] [REPORT=old.html] [PROVIDER=docker|native]
+	$(development_alone)
 	@ansible-playbook dev.yml
 
 migrate: setup ## Schema to head, then SQLITE=old.db if given, verified, and the env file switched [ENV=dev]
@@ -31,43 +42,46 @@ rehearse: setup ## The whole production run against a stand-in for the project, 
 	@env -u DATABASE_URL -u SUPABASE_DB_PASSWORD -u DB_SSLROOTCERT SUPABASE_ACCESS_TOKEN=sbp_0000000000000000000000000000000000000000 \
 		ansible-playbook playbooks/rehearse.yml -e @playbooks/vars/rehearsal.yml
 
-rehearse-schema: setup ## Try the pending revisions on a copy: up, down and up, with times and locks [LAST=n]
+rehearse-schema: setup ## Try the pending revisions on a copy: up, down and up, with times and locks [LAST=n] [ENV=dev]
 	@dhafnck-db schema rehearse $(if $(LAST),--last $(LAST))
 
-health: setup ## Measure the database; fails when it is unhealthy
+health: setup ## Measure the database; fails when it is unhealthy [ENV=dev]
 	@dhafnck-db health
 
-serve: setup ## Serve health, metrics and a page [PORT=8080] [HOST=127.0.0.1]
+serve: setup ## Serve health, metrics and a page [PORT=8080] [HOST=127.0.0.1] [ENV=dev]
 	@dhafnck-db serve $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
 
-doctor: setup ## Name what is wrong and what mends it; fails on a finding
+doctor: setup ## Name what is wrong and what mends it; fails on a finding [ENV=dev]
 	@dhafnck-db doctor
 
-psql: setup ## Open psql on the development database
+psql: setup ## Open psql on the database [ENV=dev]
 	@dhafnck-db psql
 
-status: setup ## Show provider, server, schema, data and health
+status: setup ## Show provider, server, schema, data and health [ENV=dev]
 	@ansible-playbook playbooks/status.yml -e env=$(ENV)
 
 stop: setup ## Stop the development server; its data stays
+	$(development_alone)
 	@ansible-playbook playbooks/stop.yml
 
-backup: setup ## Dump the development database into .local/backups
+backup: setup ## Dump the database into the folder of backups [ENV=dev]
 	@dhafnck-db backup create
 
 backups: setup ## Have backups made at set times, by systemd or cron [STATE=absent] [ENV=dev]
 	@ansible-playbook playbooks/backup.yml -e env=$(ENV)
 
 restore: setup ## Dump and remake the development database, and restore FILE=.local/backups/NAME.dump into it [MASKED=1]
+	$(development_alone)
 	@ansible-playbook playbooks/restore.yml
 
-drill: setup ## Restore the newest backup into a server of its own, and compare it
+drill: setup ## Restore the newest backup into a server of its own, and compare it [ENV=dev]
 	@dhafnck-db backup drill
 
 parity: setup ## Compare two databases: environments, env files or snapshots [FROM=dev] [TO=prod] [EXPECTED=ours.toml] [REPORT=parity.html]
 	@dhafnck-db parity $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) $(if $(EXPECTED),--expected $(EXPECTED)) $(if $(REPORT),--report $(REPORT))
 
 reset: setup ## Dump, remove and remake the development databases [CONFIRM=dhafnck_mcp_dev]
+	$(development_alone)
 	@ansible-playbook playbooks/reset.yml
 
 image: setup ## Build a local PostgreSQL image, for machines that reach no container registry

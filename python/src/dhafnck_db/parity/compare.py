@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from dhafnck_db.parity.deparsed import settled
 from dhafnck_db.parity.snapshot import Key, Snapshot, Thing
 
 ORDER = "column order"
@@ -83,8 +84,7 @@ def _owners(left: Snapshot, right: Snapshot) -> set[tuple[str, str]]:
 def _unlike(one: Thing, other: Thing, other_major: bool) -> Iterator[str]:
     """Yield the names of the properties that are not the same."""
     for name in sorted(one.properties.keys() | other.properties.keys()):
-        a: Any = one.properties.get(name)
-        b: Any = other.properties.get(name)
+        a, b = (settled(thing.kind, thing.properties.get(name)) for thing in (one, other))
         if name == ORDER:
             # A column that one side lacks is a difference of its own.
             a, b = [column for column in a if column in b], [column for column in b if column in a]
