@@ -59,7 +59,8 @@ SELECT 'column', name, quote_ident(attname), jsonb_build_object(
     'collation', CASE WHEN attcollation <> typcollation THEN attcollation::regcollation::text END,
     'storage', CASE attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END,
     'statistics', nullif(attstattarget, -1),
-    'options', attoptions,
+    -- What begins with pg_ is the server's own: 15.20 keeps there when a table was changed (pg_attver).
+    'options', (SELECT array_agg(option ORDER BY option) FROM unnest(attoptions) option WHERE NOT starts_with(option, 'pg_')),
     'comment', col_description(number, attnum)
 )
 FROM relation JOIN pg_attribute ON attrelid = number JOIN pg_type t ON t.oid = atttypid
