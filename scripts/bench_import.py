@@ -118,7 +118,8 @@ class Contest:
     def _prepare_floor(self, database: str) -> None:
         """Write the tables, the text of every row, and all that follows, from a finished import."""
         for section in ("pre-data", "post-data"):
-            dump: Command = [self._server.programs / "pg_dump", f"--section={section}"]
+            dump: Command = [self._server.programs / "pg_dump", "--no-publications"]
+            dump += [f"--section={section}"]
             dump += ["-f", self._scratch / f"{section}.sql"]
             self._call([*dump, self._server.url(database, SUPERUSER)])
         self._loaded = self._rows(database)
