@@ -266,5 +266,5 @@ def _changed_ids(snapshot: Snapshot, assessment: Assessment, keys: Keys) -> Iter
             if laid.plain is not None and laid.plain.changed_ids:
                 for batch in laid.batches:
                     if batch.plain:
-                        yield from written(laid.plain.changed(reader, batch, "as_uuid"))
+                        yield from laid.plain.changed(reader, batch)
     yield from written(keys.ids())

@@ -192,17 +192,11 @@ class PlainTable:
         """Return the JSON of the rows of a plain batch, joined by ROW and FIELD."""
         return self._ask(reader, _row(_or_null(field.expected) for field in fields), batch)
 
-    def changed(
-        self, reader: sqlite3.Connection, batch: Batch, uuid_of: str
-    ) -> Iterator[tuple[str, str, str]]:
-        """Yield table, legacy id and UUID, as text, of each id of a plain batch that changes.
-
-        `uuid_of` is the function of SQL to make it with.
-        """
+    def changed(self, reader: sqlite3.Connection, batch: Batch) -> Iterator[bytes]:
+        """Yield the rows of legacy.id_map for the ids of a plain batch, as COPY reads them."""
         for table, number in self.changed_ids.items():
-            statement = f"SELECT {number}, {uuid_of}({number}) {self.rows.within}"
-            for legacy, id_ in reader.execute(statement, self._bounds(batch)):
-                yield table, str(legacy), id_.decode()
+            row = _row([f"'{table}'", number, f"as_uuid({number})"])
+            yield self._ask(reader, row, batch).replace(ROW, b"\n") + b"\n"
 
     def follow(self, connection: sqlite3.Connection, rows: int) -> PlainTable:
         """Note for every row the owner of the row that it refers to; return what is left to ask.
