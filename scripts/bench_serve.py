@@ -22,9 +22,10 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from dhafnck_db.errors import ToolkitError
 from dhafnck_db.service import create_app
 from dhafnck_db.settings import load_settings
-from dhafnck_db.target import create_engine, resolve
+from dhafnck_db.target import connect_admin, create_engine, resolve
 
 REQUEST = "GET {} HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -34,6 +35,7 @@ def main() -> None:
     options.add_argument("--probes", type=int, default=200, help="at once (200)")
     options.add_argument("--seconds", type=int, default=60, help="of each measurement (60)")
     given = options.parse_args()
+    require_database()
     print(f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}")
     print(f"{given.probes} probes at once, {given.seconds} s each\n")
     print(f"{'':<34}{'median':>10}{'95 %':>10}{'answers':>10}{'memory':>10}")
@@ -54,12 +56,23 @@ def main() -> None:
     print(f"\n/health/database with the cache off: {medians[1] / medians[0]:.2f} x SELECT 1")
 
 
+def require_database() -> None:
+    """Leave with the reason where no database answers: no probe would be answered either."""
+    try:
+        with connect_admin(resolve(load_settings())):
+            pass
+    except ToolkitError as failure:
+        raise SystemExit(str(failure)) from None
+
+
 def measured(kind: str, path: str, probes: int, seconds: int) -> tuple[list[float], float]:
     """Return the seconds of each answer, and the service's largest memory in megabytes."""
     with socket.create_server(("127.0.0.1", 0), backlog=2 * probes) as listening:
         near, far = multiprocessing.Pipe()
         service = multiprocessing.get_context("fork").Process(
-            target=serve, args=(kind, listening, far)
+            target=serve,
+            args=(kind, listening, far),
+            daemon=True,  # ends with this process, whatever that ends of
         )
         service.start()
         taken = asyncio.run(probe(listening.getsockname()[1], path, probes, seconds))
@@ -112,7 +125,7 @@ async def probe(port: int, path: str, probes: int, seconds: int) -> list[float]:
             head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
             await reader.readexactly(int(head.split("content-length: ")[1].split("\r")[0]))
             if not head.startswith("http/1.1 200"):
-                raise SystemExit(f"{path} answered {head.splitlines()[0]}")
+                raise SystemExit(f"{path} answered {head.splitlines()[0]}: see `make health`")
             taken.append(time.perf_counter() - started)
         writer.close()
 
