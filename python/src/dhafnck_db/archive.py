@@ -5,7 +5,6 @@ It never keeps a plain copy of an encrypted dump, and a part of a pipe that fail
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -103,7 +102,7 @@ def restore(
         options: of pg_restore.
         settings: where the programs and keys are.
         program: pg_restore, if not the configured one.
-        env: the variables of the programs, such as the endpoint.
+        env: the variables of the programs, such as the endpoint; without it they reach no server.
 
     Raises:
         Failed: a program ended badly.
@@ -114,7 +113,7 @@ def restore(
     commands: list[Command] = [cipher.decrypting(dump, settings)] if encrypted else []
     commands.append(reading)
     with dump.open("rb") as file:
-        return run(commands, stdin=file, env=env or dict(os.environ))
+        return run(commands, stdin=file, env=env or clients.nowhere())
 
 
 def restore_into(

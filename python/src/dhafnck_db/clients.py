@@ -49,12 +49,8 @@ def version(path: Path) -> int:
     Raises:
         TargetError: it does not run, or says nothing of the kind.
     """
-    # A program in a container looks at which server is meant; none is, whatever the shell names.
-    nowhere = {
-        name: value for name, value in os.environ.items() if name not in ("PGHOST", "PGPORT")
-    }
     ended = subprocess.run(  # noqa: S603  # our own choice of program
-        [path, "--version"], env=nowhere, capture_output=True, text=True, check=False
+        [path, "--version"], env=nowhere(), capture_output=True, text=True, check=False
     )
     found = re.search(r"PostgreSQL\) (\d+)", ended.stdout)
     if ended.returncode != 0 or found is None:
@@ -65,6 +61,14 @@ def version(path: Path) -> int:
             help="check DB_CLIENT_BIN",
         )
     return int(found[1])
+
+
+def nowhere() -> dict[str, str]:
+    """Return the variables of a client program that needs no server.
+
+    A program in a container looks at which server is meant; none is, whatever the shell names.
+    """
+    return {name: value for name, value in os.environ.items() if name not in ("PGHOST", "PGPORT")}
 
 
 def environment(endpoint: Endpoint) -> dict[str, str]:
