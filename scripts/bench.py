@@ -1,6 +1,6 @@
 """Time what a developer waits for, beside the bare minimum of the same work; prints a table.
 
-It judges nothing, and works in a scratch state of its own (ports 55440 and up), so that a
+It judges nothing, and works in a scratch state of its own (ports 25440 and up), so that a
 development database is neither needed nor touched.
 """
 
@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PORTS = {"native": 55440, "docker": 55441, "bare": 55442}
+PORTS = {"native": 25440, "docker": 25441, "bare": 25442}
 IMAGE = "dhafnck-postgres:local"
 REPEATS = 5
 

@@ -28,7 +28,7 @@ from memory import watched
 from psycopg2 import sql
 
 KEPT = ROOT / ".local" / "bench"
-PORT = 55450
+PORT = 25450
 RUNS = {"small": 3, "big": 2}
 SAID = "said.txt"
 Command = list[str | Path]
