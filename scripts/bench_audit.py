@@ -19,7 +19,7 @@ from dhafnck_db.session import open_session
 from dhafnck_db.settings import Settings
 from dhafnck_db.target import resolve
 
-PORT = 55460
+PORT = 25460
 RUNS = 3
 WAYS = {"without": "SELECT dhafnck.audit_off('tasks')", "with": "SELECT dhafnck.audit_on('tasks')"}
 PARENTS = """

@@ -39,7 +39,7 @@ from scoreboard_values import losses  # noqa: E402
 from dhafnck_db import __version__  # noqa: E402
 from dhafnck_db.cli.main import main as dhafnck_db  # noqa: E402
 
-PORT = 55460
+PORT = 25460
 LIMIT = 15  # seconds for one file
 AT_ONCE = 2
 WIDTH = 118  # of the page's prose
