@@ -9,6 +9,8 @@ from conftest import Ended, configuration
 from fix_schema import HEAD, NEXT, add_revision, catalog, execute, version
 from sqlalchemy import URL
 
+from dhafnck_db.legacy.sample import write_sample
+
 Run = Callable[..., Ended]
 
 
@@ -116,9 +118,11 @@ def test_older_database_is_said_to_be_behind(
     at_head: URL, checkout: Path, env: dict[str, str], run: Run
 ) -> None:
     add_revision(checkout, "SELECT 1")
-    ended = run("schema", "revision", "-m", "x", env=env)
-    assert code(ended) == (5, "schema-behind")
-    assert f"is at revision {HEAD}, not at {NEXT}\n" in ended.err
+    write_sample(legacy := checkout / "old.db")
+    for command in (("schema", "revision", "-m", "x"), ("sqlite", "import", str(legacy))):
+        ended = run(*command, env=env)
+        assert code(ended) == (5, "schema-behind")
+        assert f"is at revision {HEAD}, not at {NEXT}\n" in ended.err
 
 
 def schema_check(run: Run, env: dict[str, str]) -> tuple[str, str]:

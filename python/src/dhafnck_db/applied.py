@@ -19,6 +19,7 @@ from sqlalchemy.dialects.postgresql import insert
 from dhafnck_db import metadata, revision, waivers
 from dhafnck_db.bookkeeping import revisions
 from dhafnck_db.settings import Settings, alembic_ini
+from dhafnck_db.target import Target
 
 if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
@@ -116,6 +117,23 @@ def head(connection: Connection, settings: Settings) -> str | None:
         and revision.current(connection, settings.db_version_table) == found.revision
     )
     return found.revision if found is not None and at_head else None
+
+
+def require_head(connection: Connection, target: Target) -> None:
+    """Refuse a database that is not at the newest revision. Read-only.
+
+    Alembic takes as much memory as an import, and is only loaded where the record proves nothing.
+
+    Raises:
+        TargetError: it is at another revision, at several, or at none.
+        ConfigurationError: the environment does not say where the migrations are.
+    """
+    with connection.begin():
+        at_head = head(connection, target.settings)
+    if at_head is None:
+        from dhafnck_db import schema
+
+        revision.require(connection, target, schema.head(target.settings))
 
 
 def edited(connection: Connection, script: ScriptDirectory, settings: Settings) -> list[str]:

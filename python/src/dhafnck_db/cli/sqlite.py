@@ -107,9 +107,9 @@ def import_(
     from dhafnck_db.legacy.blueprint import read_blueprint
 
     _require_place(report)
-    blueprint = read_blueprint()  # before anything big is loaded
+    models = read_blueprint()  # before anything big is loaded
 
-    from dhafnck_db import legacy, revision
+    from dhafnck_db import applied, legacy
     from dhafnck_db.cli.plan import show_list, show_plan
     from dhafnck_db.guard import Work
     from dhafnck_db.session import open_session
@@ -137,11 +137,11 @@ def import_(
             _progress() as progress,
         ):
             if not dry_run:
-                revision.require(connection, target, blueprint.head)
+                applied.require_head(connection, target)
             result = legacy.import_file(
                 connection,
                 file,
-                models=blueprint.models,
+                models=models,
                 owner=owner,
                 quarantine=quarantine,
                 dry_run=dry_run,

@@ -42,7 +42,7 @@ def lock(connection: Connection, assessment: Assessment) -> None:
     Raises:
         DBAPIError: another session holds a lock for longer than is waited.
     """
-    tables = [bookkeeping.imports, *sorted(_targets(assessment), key=lambda table: table.name)]
+    tables = [bookkeeping.imports, *sorted(_written(assessment), key=lambda table: table.name)]
     names = [sql.Identifier(table.schema or PUBLIC, table.name) for table in tables]
     with closing(connection.connection.cursor()) as cursor:
         cursor.execute("SET LOCAL lock_timeout = '10s'")
@@ -58,9 +58,9 @@ def require_room(connection: Connection, assessment: Assessment) -> None:
         TargetError: names the tables.
     """
     filled = []
-    for target in _targets(assessment):
-        if connection.scalar(select(exists(select(literal(1)).select_from(target)))):
-            filled.append(f"{PUBLIC}.{target.name}")
+    for table in _written(assessment):
+        if connection.scalar(select(exists(select(literal(1)).select_from(table)))):
+            filled.append(f"{table.schema or PUBLIC}.{table.name}")
     present = set(inspect(connection).get_table_names(schema=bookkeeping.ARCHIVE_SCHEMA))
     filled += [
         f"{bookkeeping.ARCHIVE_SCHEMA}.{one.plan.archive.table}"
@@ -91,7 +91,7 @@ def load(
     sent: Counter[str] = Counter()
     import_id = _record(connection, plan)
     targets, rows = _targets(assessment), plan.totals["rows"]
-    with set_aside(connection, targets, rows=rows, progress=progress):
+    with set_aside(connection, _written(assessment), rows=rows, progress=progress):
         for laid in assessment.tables:
             if laid.plan.archive:
                 _create_archive(connection, laid, laid.plan.archive)
@@ -117,6 +117,12 @@ def load(
 def _targets(assessment: Assessment) -> list[Table]:
     found = {one.target.name: one.target for one in assessment.tables if one.target is not None}
     return list(found.values())
+
+
+def _written(assessment: Assessment) -> list[Table]:
+    """Return the tables that are there before the load and empty until it."""
+    targets = _targets(assessment)
+    return [*targets, bookkeeping.id_map] if targets else []
 
 
 def _record(connection: Connection, plan: Plan) -> int:
