@@ -120,7 +120,7 @@ def _look_at(
             plain = plain.follow(snapshot.connection, laid.source.rows)
         report = _told(progress, laid.source)
         division = divide(snapshot, plain, laid.source.rows, companion, report)
-        laid = replace(laid, plain=plain, batches=tuple(division.batches))
+        laid = replace(laid, plain=plain, batches=division.batches)
         if laid.target is not None:
             _count(types, plain, division)
     if laid.target is None:

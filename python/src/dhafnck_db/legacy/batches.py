@@ -6,8 +6,10 @@ It never keeps a batch, and never decides what is done with one.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 Span = tuple[int, int]  # the first and the last number of rows
 
@@ -23,6 +25,35 @@ class Batch:
     last: int
     rows: int
     plain: bool  # whether all of them can be taken as they are
+
+
+class Batches(Sequence[Batch]):
+    """Batches in their order, in a fraction of the room: a big file has tens of thousands."""
+
+    def __init__(self, batches: Iterable[Batch] = ()) -> None:
+        self._first, self._last = array("q"), array("q")
+        self._rows, self._plain = array("i"), array("b")
+        for batch in batches:
+            self.append(batch)
+
+    def append(self, batch: Batch) -> None:
+        """Add one behind the others."""
+        self._first.append(batch.first)
+        self._last.append(batch.last)
+        self._rows.append(batch.rows)
+        self._plain.append(batch.plain)
+
+    def __len__(self) -> int:
+        return len(self._first)
+
+    @overload
+    def __getitem__(self, at: int) -> Batch: ...
+    @overload
+    def __getitem__(self, at: slice) -> Batches: ...
+    def __getitem__(self, at: int | slice) -> Batch | Batches:
+        if isinstance(at, slice):
+            return Batches(self[place] for place in range(*at.indices(len(self))))
+        return Batch(self._first[at], self._last[at], self._rows[at], bool(self._plain[at]))
 
 
 @dataclass(frozen=True)

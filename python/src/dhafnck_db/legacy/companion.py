@@ -17,7 +17,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from dhafnck_db.legacy.batches import Span, spans
+from dhafnck_db.legacy.batches import Batches, Span, spans
 from dhafnck_db.legacy.plain import Division, PlainTable, add_functions
 from dhafnck_db.legacy.snapshot import Snapshot, open_reader
 
@@ -126,7 +126,7 @@ def divide(
                 report(division.rows)
     ordered = [done[span] for span in sorted(done)]
     return Division(
-        [batch for division in ordered for batch in division.batches],
+        Batches(batch for division in ordered for batch in division.batches),
         sum((division.nulls for division in ordered), Counter()),
     )
 

@@ -46,7 +46,7 @@ class Laid:
     plan: TablePlan
     target: Table | None
     plain: PlainTable | None = None  # what to ask of plain rows
-    batches: tuple[Batch, ...] = ()  # none: every row has to be looked at
+    batches: Sequence[Batch] = ()  # none: every row has to be looked at
 
 
 def lay_out(

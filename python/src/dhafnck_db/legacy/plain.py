@@ -12,10 +12,11 @@ import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
-from dhafnck_db.legacy.batches import Batch, Rows, Span, scan
+from dhafnck_db.legacy.batches import Batch, Batches, Rows, Span, scan
 from dhafnck_db.legacy.spelling import (
     FIELD,
     NULL,
@@ -84,7 +85,7 @@ class Lead:
 class Division:
     """Rows in batches, in their order, and how many NULLs the plain ones have, by column."""
 
-    batches: list[Batch]
+    batches: Batches
     nulls: Counter[str]
 
     @property
@@ -125,7 +126,7 @@ class PlainTable:
                 *(f"group_concat({check.column}, {_blob(ROW)})" for check in spelled),
             ]
         )
-        division = Division([], Counter())
+        division = Division(Batches(), Counter())
         # A blob is written as two digits a byte.
         blobs = [f"coalesce(2 * length({c.column}), 0)" for c in self.checks if c.stored == "blob"]
         unseen = " + ".join(blobs) or "0"
@@ -267,7 +268,8 @@ def add_functions(reader: sqlite3.Connection) -> None:
 def _runs(batches: Sequence[Batch]) -> Iterator[tuple[int, int]]:
     """Yield first and last number of each run of plain batches."""
     first = None
-    for batch, following in zip(batches, [*batches[1:], None], strict=True):
+    following_ones = chain(islice(batches, 1, None), [None])
+    for batch, following in zip(batches, following_ones, strict=True):
         if not batch.plain:
             continue
         first = batch.first if first is None else first

@@ -6,7 +6,7 @@ It never leaves half an import: what is not complete and verified is rolled back
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -192,7 +192,7 @@ def _verify(
     by_name = {laid.plan.name: laid for laid in assessment.tables}
     hashes = []
 
-    def proven(name: str, target: Table) -> tuple[Batch, ...]:
+    def proven(name: str, target: Table) -> Sequence[Batch]:
         laid = by_name[name]
         proof = prove(connection, snapshot, laid, target, models, plan.owner)
         rows = laid.plan.rows - len(laid.plan.rejected)

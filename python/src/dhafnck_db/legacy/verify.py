@@ -47,10 +47,10 @@ SETTINGS = {
     "extra_float_digits": "1",
 }
 
-Proof = Callable[[str, Table], tuple[Batch, ...]]
+Proof = Callable[[str, Table], Sequence[Batch]]
 
 
-def _nothing(_name: str, _target: Table) -> tuple[Batch, ...]:
+def _nothing(_name: str, _target: Table) -> Sequence[Batch]:
     """Prove nothing: every row is looked at."""
     return ()
 
@@ -62,7 +62,7 @@ class _Pair:
     plan: TablePlan
     source: SourceTable
     readback: Readback
-    proven: tuple[Batch, ...] = ()  # the plain ones are as they should be; none: look at all rows
+    proven: Sequence[Batch] = ()  # the plain ones are as they should be; none: look at all rows
 
 
 def verify(
