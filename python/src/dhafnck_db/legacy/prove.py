@@ -24,6 +24,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    text,
 )
 
 from dhafnck_db.bookkeeping import id_map
@@ -33,8 +34,9 @@ from dhafnck_db.legacy.plain import Field, PlainTable, add_functions
 from dhafnck_db.legacy.snapshot import Snapshot
 from dhafnck_db.legacy.spelling import FIELD, NULL, ROW, canonical_json
 
+_WORKERS = "max_parallel_workers_per_gather"
 # One process reads the table from its first page to its last, as the rows were appended.
-SETTINGS = {"synchronize_seqscans": "off", "max_parallel_workers_per_gather": "0"}
+IN_ORDER = ("SET LOCAL synchronize_seqscans = off", f"SET LOCAL {_WORKERS} = 0")
 _UUID5 = "extensions.uuid_generate_v5(uuid,text)"
 _SMALL = 40_000  # bytes of JSON as the server keeps it, which unpack to less than MOST
 _JSON_FOLLOWS = FIELD + ROW + FIELD
@@ -83,8 +85,8 @@ def prove(
         return Proof(False)
     owners = {derived.column for derived in laid.plan.derived if derived.kind == "owner"}
     compared = [field for field in fields if field.column not in owners]
-    for setting, value in SETTINGS.items():
-        connection.execute(select(func.set_config(setting, value, True)))
+    for setting in IN_ORDER:
+        connection.execute(text(setting))
     rejected = frozenset(laid.plan.rejected)
     with closing(_expected(snapshot, plain, compared, laid.batches, rejected)) as expected:
         lines = _Lines(expected)
@@ -92,6 +94,7 @@ def prove(
             cursor.copy_expert(_question(target, compared, laid.batches), lines)
         if not lines.all_equal():
             return Proof(False)
+    connection.execute(text(f"SET LOCAL {_WORKERS} TO DEFAULT"))  # what follows only counts
     holds = laid.target is not target or (
         _owners_agree(connection, laid, target, models, owner)
         and _ids_agree(connection, laid, target)
