@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Any
-from uuid import NAMESPACE_DNS, uuid5
 
 from dhafnck_db.legacy.batches import Batch, Batches, Rows, Span, scan
 from dhafnck_db.legacy.spelling import (
@@ -26,7 +25,7 @@ from dhafnck_db.legacy.spelling import (
     are_times,
     are_uuids,
 )
-from dhafnck_db.legacy.uuids import name_uuid
+from dhafnck_db.legacy.uuids import expected_uuid, name_uuid
 
 # SQL of a column's storage class; to compare with the least text and blob spares many calls.
 IS = {
@@ -258,7 +257,7 @@ def add_functions(reader: sqlite3.Connection) -> None:
     """Give a reader the functions that the fields of a plain table use."""
     for name, function in (
         ("as_uuid", lambda name: name_uuid(str(name).strip())),
-        ("same_uuid", lambda name: str(uuid5(NAMESPACE_DNS, str(name).strip()))),
+        ("same_uuid", lambda name: expected_uuid(str(name).strip())),
         ("as_double", lambda value: None if value is None else repr(value)),
         ("bits", lambda value: None if value is None else struct.pack(">d", value).hex()),
     ):
