@@ -80,6 +80,27 @@ def test_restore_that_fails_leaves_the_database_empty(
     assert run("backup", "drill", env=configuration(database)).code == 6
 
 
+def test_note_of_a_newer_server_is_no_damage(
+    server: Server, filled: URL, database: URL, tmp_path: Path, run: Run
+) -> None:
+    """An older pg_dump writes a newer server's pg_attver; here a name that no server knows."""
+    execute(filled, "ALTER TABLE projects ALTER COLUMN name SET (n_distinct = -0.5)")
+    older = tmp_path / "bin" / "pg_dump"
+    older.parent.mkdir()
+    newest = Path(f"/usr/lib/postgresql/{server.major}/bin/pg_dump")
+    older.write_text(f'#!/bin/sh\n{newest} "$@" | sed s/n_distinct=/pg_unknown=/\n')
+    older.chmod(0o755)
+    dump = make(run, filled, tmp_path, DB_CLIENT_BIN=str(older.parent))
+    for ended in (
+        run("backup", "restore", str(dump), env=configuration(database)),
+        run("backup", "drill", env=configuration(filled)),
+    ):
+        assert ended.code != 0
+        assert 'unrecognized parameter "pg_unknown"' in ended.err
+        assert "update PostgreSQL's programs here" in ended.err
+    assert catalog(database) == set()
+
+
 @pytest.mark.parametrize(
     ("change", "code", "error"),
     [

@@ -5,6 +5,7 @@ It never keeps a plain copy of an encrypted dump, and a part of a pipe that fail
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,9 +19,25 @@ from dhafnck_db.settings import Settings
 
 Command = Sequence[str | Path]
 
+_SERVERS_OWN = re.compile(r'unrecognized parameter "pg_\w+"')
+
 
 class Failed(Exception):
     """A program of a pipe ended badly; the text is the first line that it said."""
+
+    @property
+    def way_out(self) -> str | None:
+        """What to do where the dump itself is to blame and not the file; None otherwise.
+
+        A server keeps notes of its own among the options of columns (15.20: pg_attver). A pg_dump
+        of an older minor version takes them for the user's, and no older server takes them back.
+        """
+        if not _SERVERS_OWN.search(str(self)):
+            return None
+        return (
+            "pg_dump was older than its server: update PostgreSQL's programs here to the server's "
+            "minor version, and make a new backup"
+        )
 
 
 def run(

@@ -93,7 +93,7 @@ def _restore(settings: Settings, entry: Entry, server: Scratch) -> None:
             "backup-damaged",
             f"{entry.path} cannot be restored",
             cause=str(failure),
-            help="this backup is worth nothing: make a new one, and try that",
+            help=failure.way_out or "this backup is worth nothing: make a new one, and try that",
         ) from None
 
 

@@ -160,7 +160,8 @@ def _restore(
             "restore-failed",
             f"pg_restore of {entry.path} into {target.backup} failed; nothing was changed",
             cause=str(failure),
-            help="roles and extensions that it names have to be there; `make dev` makes ours",
+            help=failure.way_out
+            or "roles and extensions that it names have to be there; `make dev` makes ours",
         ) from None
 
 

@@ -176,7 +176,8 @@ def _restore(server: Scratch, target: Target, dump: Path, encrypted: bool) -> No
             "rehearsal-failed",
             f"no copy of {target.admin} can be made from {dump.name}",
             cause=str(failure),
-            help="nothing was tried; `dhafnck-db backup drill` says more about a backup",
+            help=failure.way_out
+            or "nothing was tried; `dhafnck-db backup drill` says more about a backup",
         ) from None
 
 
