@@ -4,15 +4,19 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import psycopg2
 import pytest
 from conftest import Ended, Server, configuration
-from fix_backup import FOLDER, make
+from fix_backup import FOLDER, PROGRAM, make
 from fix_schema import execute
 from sqlalchemy import URL
+
+from dhafnck_db.scratch import SUPERUSER
 
 Run = Callable[..., Ended]
 
@@ -46,6 +50,34 @@ def test_drill_proves_a_backup_and_leaves_nothing(
 def sum_of_bookkeeping(url: URL) -> int:
     tables = ("alembic_version", "dhafnck.identity", "dhafnck.revisions", "dhafnck.audit")
     return sum(int(execute(url, f"SELECT count(*) FROM {table}")[0][0]) for table in tables)  # noqa: S608
+
+
+def test_what_a_killed_drill_left_is_removed_by_the_next(
+    filled: URL, dump: Path, tmp_path: Path, run: Run
+) -> None:
+    killed = subprocess.Popen(
+        [PROGRAM, "backup", "drill"], env=os.environ | configuration(filled), cwd=tmp_path
+    )
+    while not (connections := [*map(connected, left_over())]) or connections[0] is None:
+        assert killed.poll() is None
+        time.sleep(0.01)
+    killed.kill()
+    killed.wait()
+    with closing(connections[0]) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT 1")  # the server runs on
+        ended = run("backup", "drill", env=configuration(filled))
+        assert ended.code == 0, ended.err
+        assert left_over() == set()
+        with pytest.raises(psycopg2.DatabaseError, match="closed the connection"):
+            cursor.execute("SELECT 1")
+
+
+def connected(folder: Path) -> psycopg2.extensions.connection | None:
+    """A connection to the server of a drill's folder, once it takes one."""
+    try:
+        return psycopg2.connect(host=folder / "server", user=SUPERUSER, dbname="postgres")
+    except psycopg2.OperationalError:
+        return None
 
 
 def test_drill_sees_rows_written_after_the_snapshot_neither_in_dump_nor_in_record(

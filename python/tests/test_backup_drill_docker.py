@@ -6,11 +6,13 @@ Needs an engine with the image that TEST_IMAGE names; see conftest.py.
 import json
 import os
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from conftest import Ended, Server, configuration
+from fix_backup import PROGRAM
 from sqlalchemy import URL
 
 Run = Callable[..., Ended]
@@ -22,7 +24,7 @@ def image() -> str:
 
 
 def containers() -> list[str]:
-    command = ["docker", "ps", "--all", "--quiet", "--filter", "name=dhafnck-drill-"]
+    command = ["docker", "ps", "--all", "--quiet", "--filter", "name=dhafnck-container-"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
 
 
@@ -45,7 +47,22 @@ def test_drill_restores_into_a_container_and_leaves_nothing(
         done = json.loads(ended.out)
         assert (done["ok"], done["finding"]) == (True, "as recorded")
     assert containers() == []
-    assert not list(Path("/tmp").glob("dhafnck-drill-*/client"))  # noqa: S108
+    assert not list(Path("/tmp").glob("dhafnck-container-*"))  # noqa: S108
+
+
+def test_container_that_a_killed_drill_left_is_removed_by_the_next(
+    server: Server, filled: URL, dump: Path, image: str, tmp_path: Path, run: Run
+) -> None:
+    env = configuration(filled, DB_SCRATCH_IMAGE=image)
+    killed = subprocess.Popen([PROGRAM, "backup", "drill"], env=os.environ | env, cwd=tmp_path)
+    while not containers():
+        assert killed.poll() is None
+        time.sleep(0.01)
+    killed.kill()
+    killed.wait()
+    assert len(containers()) == 1
+    run("backup", "drill", env=env)
+    assert containers() == []
 
 
 def test_damage_is_found_there_too(

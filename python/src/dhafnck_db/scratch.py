@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,11 +18,13 @@ from pathlib import Path
 
 from dhafnck_db.clients import INSTALLED
 from dhafnck_db.errors import TargetError
+from dhafnck_db.scratch_folder import scratch_folder
 from dhafnck_db.settings import Settings
 
 SUPERUSER = "dhafnck_drill"  # a name that no dump's role has
 SERVER_USER = "postgres"  # who runs the server where root calls: it refuses root
 PORT = 5432  # part of the socket's name alone
+HOME, DATA = "server", "data"  # folders: the server's, and its data within
 UNSAFE = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -81,25 +84,40 @@ def server(settings: Settings, major: int) -> Iterator[Scratch]:
 @contextmanager
 def _native(settings: Settings, major: int) -> Iterator[Scratch]:
     programs = _programs(settings, major)
-    home = Path(tempfile.mkdtemp(prefix="dhafnck-drill-"))
-    try:
+    with scratch_folder("drill", lambda left: _stop_if_left(programs, left)) as folder:
+        home = folder / HOME
+        home.mkdir(mode=0o700)
         if os.getuid() == 0:
+            folder.chmod(0o711)  # to go through
             shutil.chown(home, SERVER_USER, SERVER_USER)
-        data = home / "data"
+        data = home / DATA
         _run([programs / "initdb", f"--pgdata={data}", f"--username={SUPERUSER}", "--auth=trust",
               "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"])  # fmt: skip
         options = {**UNSAFE, **NEEDED, "unix_socket_directories": str(home), "port": str(PORT)}
         with (data / "postgresql.conf").open("a") as file:
             file.writelines(f"{name} = '{value}'\n" for name, value in options.items())
-        control: list[str | Path] = [programs / "pg_ctl", f"--pgdata={data}"]
-        control.append(f"--log={home / 'log'}")
-        _run([*control, "start", "--wait"])
+        control, log = programs / "pg_ctl", home / "log"
+        _run([control, f"--pgdata={data}", f"--log={log}", "start", "--wait"])
         try:
             yield Scratch(programs, str(home), PORT)
         finally:
-            _run([*control, "stop", "--mode=immediate", "--wait"])
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+            _run(_stopping(programs, data))
+
+
+def _stop_if_left(programs: Path, folder: Path) -> None:
+    """Stop the server of a folder that was left, if it still runs.
+
+    Raises:
+        TargetError: it does not stop.
+    """
+    # The number of its process may be another's by now: only one that answers is stopped.
+    with socket.socket(socket.AF_UNIX) as asking:
+        if asking.connect_ex(str(folder / HOME / f".s.PGSQL.{PORT}")) == 0:
+            _run(_stopping(programs, folder / HOME / DATA))
+
+
+def _stopping(programs: Path, data: Path) -> Sequence[str | Path]:
+    return [programs / "pg_ctl", f"--pgdata={data}", "stop", "--mode=immediate", "--wait"]
 
 
 def installed(settings: Settings) -> dict[int, Path]:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -19,6 +17,7 @@ import psycopg2
 
 from dhafnck_db.errors import TargetError
 from dhafnck_db.scratch import NEEDED, SUPERUSER, UNSAFE, Scratch
+from dhafnck_db.scratch_folder import scratch_folder
 
 PATIENCE = 120.0  # seconds until a server answers
 POLL = 0.2  # seconds
@@ -43,23 +42,32 @@ def server(image: str, major: int) -> Iterator[Scratch]:
         TargetError: the engine has no such image or does not answer, the image is of another
             major version, or the server does not start.
     """
-    name = f"dhafnck-drill-{secrets.token_hex(4)}"
     password = secrets.token_urlsafe(24)
-    home = Path(tempfile.mkdtemp(prefix="dhafnck-drill-"))
-    try:
-        _start(image, name, password)
-        found = int(_docker("exec", name, "sh", "-c", "echo $PG_MAJOR"))
-        if found != major:
-            raise _failed(f"image {image} has PostgreSQL {found}; the dump is of {major}")
-        _write_clients(home, name)
-        host, _, port = _docker("port", name, "5432/tcp").splitlines()[0].rpartition(":")
-        running = Scratch(home, host, int(port), password)
-        _wait(running, name)
-        yield running
-    finally:
-        with suppress(TargetError):  # what went wrong before is the error
-            _docker("rm", "--force", "--volumes", name)
-        shutil.rmtree(home, ignore_errors=True)
+    with scratch_folder("container", _remove) as home:
+        name = home.name
+        try:
+            _start(image, name, password)
+            found = int(_docker("exec", name, "sh", "-c", "echo $PG_MAJOR"))
+            if found != major:
+                raise _failed(f"image {image} has PostgreSQL {found}; the dump is of {major}")
+            _write_clients(home, name)
+            host, _, port = _docker("port", name, "5432/tcp").splitlines()[0].rpartition(":")
+            running = Scratch(home, host, int(port), password)
+            _wait(running, name)
+            yield running
+        finally:
+            with suppress(TargetError):  # what went wrong before is the error
+                _remove(home)
+
+
+def _remove(home: Path) -> None:
+    """Remove the container of a folder, whose name it has, if there is one.
+
+    Raises:
+        TargetError: the engine does not.
+    """
+    if _docker("ps", "--all", "--quiet", "--filter", f"name=^{home.name}$"):
+        _docker("rm", "--force", "--volumes", home.name)
 
 
 def _start(image: str, name: str, password: str) -> None:

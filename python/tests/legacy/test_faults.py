@@ -3,6 +3,7 @@
 import random
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -179,6 +180,8 @@ def test_import_that_is_killed_leaves_nothing_or_everything(cluster: Cluster, bi
     with ThreadPoolExecutor() as threads:
         struck = [*chain(*threads.map(kill, (points[: KILLS // 2], points[KILLS // 2 :])))]
     assert len(struck) > KILLS / 4, f"only {struck} were in a transaction"
+    legacy.assess(big.file, owner="me")
+    assert not [*Path(tempfile.gettempdir()).glob("dhafnck-snapshot-*")], "a copy was left"
 
 
 @pytest.fixture(

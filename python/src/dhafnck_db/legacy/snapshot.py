@@ -12,13 +12,14 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from dhafnck_db.errors import SourceError
 from dhafnck_db.legacy.room import is_out_of_room, no_room
 from dhafnck_db.legacy.soundness import corrupt, require_sound
+from dhafnck_db.scratch_folder import scratch_folder
 
 MAGIC = b"SQLite format 3\x00"
 WAIT = 10.0  # seconds that a lock is waited for, and that a file may go on changing
@@ -84,7 +85,7 @@ def open_snapshot(path: Path, *, wait: float = WAIT) -> Iterator[Snapshot]:
     before = _state(path)
     deadline = time.monotonic() + wait
     with _private_directory() as directory:
-        copy = Path(directory) / COPY
+        copy = directory / COPY
         while True:
             consistent = _copy(path, copy, wait)
             after = _state(path)
@@ -98,26 +99,26 @@ def open_snapshot(path: Path, *, wait: float = WAIT) -> Iterator[Snapshot]:
                 break
             before = after
         with closing(_opened(copy, path)) as connection:
-            _attach_scratch(connection, Path(directory), "rwc")
+            _attach_scratch(connection, directory, "rwc")
             yield Snapshot(
                 path,
                 after.sha256,
                 after.bytes,
                 after != before,
                 connection,
-                Path(directory),
+                directory,
                 after.file,
             )
 
 
 @contextmanager
-def _private_directory() -> Iterator[str]:
-    """Make a directory (mode 0700) to fill, and remove it."""
-    try:
-        made = tempfile.TemporaryDirectory(prefix="dhafnck-db-")
-    except OSError as failure:
-        raise no_room(tempfile.tempdir, failure) from None
-    with made as directory:
+def _private_directory() -> Iterator[Path]:
+    """Make a directory (mode 0700) to fill, and remove it; explain where it takes no more."""
+    with ExitStack() as stack:
+        try:
+            directory = stack.enter_context(scratch_folder("snapshot"))
+        except OSError as failure:
+            raise no_room(tempfile.tempdir, failure) from None
         try:
             yield directory
         except (OSError, sqlite3.DatabaseError) as failure:

@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic import SecretStr
@@ -32,6 +31,7 @@ from dhafnck_db.bookkeeping import PROJECT_SCHEMA
 from dhafnck_db.errors import VerificationError
 from dhafnck_db.revision import VERSION_TABLE
 from dhafnck_db.scratch import Scratch
+from dhafnck_db.scratch_folder import scratch_folder
 from dhafnck_db.target import Target, connect_admin, resolve
 
 DATABASE = "rehearsal"
@@ -105,7 +105,7 @@ def made(
             stack.enter_context(backup_folder.in_use(entry))
             _restore(server, target, entry.path, entry.record.encrypted)
         else:
-            folder = Path(stack.enter_context(TemporaryDirectory(prefix="dhafnck-rehearsal-")))
+            folder = stack.enter_context(scratch_folder("rehearsal"))
             backup.dump(connection, target, folder / "schema.dump", schema_only=True)
             _restore(server, target, folder / "schema.dump", encrypted=False)
         superuser = stack.enter_context(scratch_database.connected(server, DATABASE))
