@@ -15,6 +15,7 @@ Span = tuple[int, int]  # the first and the last number of rows
 
 WANTED = 64 << 10  # bytes of a batch; more misses the processor's cache
 MOST_ROWS, MOST = 1000, 4 << 20  # rows and bytes
+AT_ONCE = 16 << 20  # bytes that are joined before it is known that they are more than MOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,8 @@ def scan(
     span: Span,
     selected: str,
     parameters: Mapping[str, object],
+    *,
+    texts: int,
     unseen: str = "0",
 ) -> Iterator[tuple[int, int, Sequence[bytes | int | float | None] | None]]:
     """Ask the same of batch after batch: yield its first and last number, and the answer.
@@ -106,6 +109,7 @@ def scan(
         span: which of its rows.
         selected: what is asked of a batch, in SQL.
         parameters: of `selected`.
+        texts: how many parts of the answer join a value of each row.
         unseen: the bytes of a row that are in no answer and will be asked for later, in SQL.
     """
     boundary = (
@@ -115,11 +119,14 @@ def scan(
     statement = f"SELECT total({unseen}), {selected} {rows.within}"
     first, high = span
     size = 100
+    longest = max(WANTED, AT_ONCE // max(1, texts))
     while first <= high:
         last = reader.execute(boundary, {"first": first, "high": high, "size": size}).fetchone()[0]
         if last is None:
             return
-        found, taken = _ask(reader, statement, {**parameters, "first": first, "last": last})
+        found, taken = _ask(
+            reader, statement, {**parameters, "first": first, "last": last}, longest
+        )
         if taken > MOST and size > 1:
             size = max(1, size // 8)
             continue
@@ -129,11 +136,17 @@ def scan(
 
 
 def _ask(
-    reader: sqlite3.Connection, statement: str, parameters: Mapping[str, object]
+    reader: sqlite3.Connection, statement: str, parameters: Mapping[str, object], longest: int
 ) -> tuple[Sequence[bytes | int | float | None], int]:
-    """Return the answer of a batch without its first part, and how many bytes it is about."""
+    """Return the answer of a batch without its first part, and how many bytes it is about.
+
+    No part is longer than `longest`: of many columns SQLite holds all at once.
+    """
+    usual = reader.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
     try:
         unseen, *found = reader.execute(statement, parameters).fetchone()
     except sqlite3.DataError:
         return (), MOST + 1
+    finally:
+        reader.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, usual)
     return found, int(unseen) + sum(len(part) for part in found if isinstance(part, bytes))

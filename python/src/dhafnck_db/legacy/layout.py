@@ -266,7 +266,7 @@ def _unclean(snapshot: Snapshot, source: SourceTable, names: Sequence[str]) -> s
     found = set()
     with closing(snapshot.reader()) as reader:
         (whole,) = spans(reader, rows, 1)
-        for first, last, texts in scan(reader, rows, whole, joined, {}):
+        for first, last, texts in scan(reader, rows, whole, joined, {}, texts=len(names)):
             if texts is None:
                 few = read_span(snapshot.connection, source, first, last)
                 found |= _unclean_among(few, source, names)

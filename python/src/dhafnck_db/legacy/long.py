@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 LONG = 1 << 20  # bytes up to which a value goes as a whole, and of a piece of a longer one
+SHORT = 1 << 12  # bytes up to which it does in a row of any length
 
 # A field for COPY. What is long comes in pieces of UTF-8, which may end within a character.
 Written = str | Iterable[bytes] | None
@@ -19,7 +20,7 @@ Written = str | Iterable[bytes] | None
 
 @dataclass(frozen=True, slots=True)
 class LongText:
-    """A text of more than LONG bytes, in the UTF-8 of the file, valid or not.
+    """A text of a row with more than LONG bytes, in the UTF-8 of the file, valid or not.
 
     One character beyond the Latin ones makes a str two or four times as big.
     """

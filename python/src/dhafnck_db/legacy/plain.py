@@ -129,7 +129,9 @@ class PlainTable:
         # A blob is written as two digits a byte.
         blobs = [f"coalesce(2 * length({c.column}), 0)" for c in self.checks if c.stored == "blob"]
         unseen = " + ".join(blobs) or "0"
-        for first, last, found in scan(reader, self.rows, span, selected, self.parameters, unseen):
+        for first, last, found in scan(
+            reader, self.rows, span, selected, self.parameters, texts=len(spelled), unseen=unseen
+        ):
             if found is None:
                 division.batches.append(Batch(first, last, 1, plain=False))
                 report(1)

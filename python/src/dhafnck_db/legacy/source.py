@@ -6,14 +6,14 @@ It never writes, and never decides what becomes of a table.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dhafnck_db.errors import SourceError
 from dhafnck_db.legacy.batches import Batch, quoted
 from dhafnck_db.legacy.literal import Row, escaped, is_clean
-from dhafnck_db.legacy.long import LONG, LongText
+from dhafnck_db.legacy.long import LONG, SHORT, LongText
 
 TYPES = ("integer", "real", "text", "blob", "null")
 STORED = {
@@ -120,7 +120,7 @@ def _fetched(connection: sqlite3.Connection, cursor: sqlite3.Cursor) -> Iterator
     """Yield rows whose long texts are LongText, which no other statement is to meet."""
     usual = connection.text_factory
     while True:
-        connection.text_factory = _text_or_long
+        connection.text_factory = _texts_of_a_row()
         try:
             row = cursor.fetchone()
         finally:
@@ -130,8 +130,20 @@ def _fetched(connection: sqlite3.Connection, cursor: sqlite3.Cursor) -> Iterator
         yield row
 
 
-def _text_or_long(value: bytes) -> str | LongText:
-    return LongText(value) if len(value) > LONG else value.decode("utf-8", "surrogateescape")
+def _texts_of_a_row() -> Callable[[bytes], str | LongText]:
+    """Return what makes one text after another, of which no more than LONG bytes become a str."""
+    left = LONG
+
+    def make(value: bytes) -> str | LongText:
+        nonlocal left
+        size = len(value)
+        if size > SHORT:
+            left -= size
+            if left < 0:
+                return LongText(value)
+        return value.decode("utf-8", "surrogateescape")
+
+    return make
 
 
 def read_span(
