@@ -116,12 +116,15 @@ def folded(connection: sqlite3.Connection) -> None:
 
 
 def of_many_columns(connection: sqlite3.Connection) -> None:
-    """A row in which no value is long."""
+    """Rows in which no value is long, of texts and of blobs."""
     columns = [f"c{n}" for n in range(400)]
     connection.execute(f"CREATE TABLE wide ({', '.join(columns)})")
     marks = ", ".join(["?1"] * len(columns))
     connection.execute(f"INSERT INTO wide VALUES ({marks})", (heavy_text(ROW // len(columns)),))  # noqa: S608
     connection.execute("INSERT INTO wide SELECT * FROM wide")
+    connection.execute(f"CREATE TABLE blobs ({', '.join(columns)})")
+    blob = bytes(range(256)) * (ROW // len(columns) // 256)
+    connection.execute(f"INSERT INTO blobs VALUES ({marks})", (blob,))  # noqa: S608
 
 
 def rejected(connection: sqlite3.Connection) -> None:

@@ -53,20 +53,14 @@ def written(rows: Iterable[Sequence[Written]]) -> Iterator[bytes]:
     waiting: list[str] = []
     size = 0
     for row in rows:
-        if not _has_whole_fields(row):
+        if not _has_whole_fields(row) or sum(map(len, filter(None, row))) > PIECE:
             if waiting:  # nothing at all would end the COPY
                 yield "".join(waiting).encode()
                 waiting, size = [], 0
             yield from filter(None, _in_parts(row))
             continue
-        fields = [_field(text) for text in row]
-        length = sum(map(len, fields))
-        if length > PIECE:
-            yield from _without_copies(["".join(waiting), *fields])
-            waiting, size = [], 0
-            continue
-        waiting.append(_FIELD.join(fields) + "\n")
-        size += length
+        waiting.append(_FIELD.join(map(_field, row)) + "\n")
+        size += len(waiting[-1])
         if size >= CHUNK:
             yield "".join(waiting).encode()
             waiting, size = [], 0
@@ -82,27 +76,18 @@ def _has_whole_fields(row: Sequence[Written]) -> TypeGuard[Sequence[str | None]]
 
 
 def _in_parts(row: Sequence[Written]) -> Iterator[bytes]:
-    """Yield a row with long fields; COPY joins the parts, and what is escaped is one byte each."""
+    """Yield a long row; COPY joins the parts, and what is escaped is one byte each."""
     for place, text in enumerate(row):
         if place:
             yield FIELD
         if text is None or isinstance(text, str):
-            yield _field(text).encode()
+            field = _field(text)
+            yield from (field[at : at + PIECE].encode() for at in range(0, len(field), PIECE))
             continue
         for part in text:
             for raw, escaped in _ESCAPES:
                 part = part.replace(raw.encode(), escaped.encode())
             yield part
-    yield b"\n"
-
-
-def _without_copies(parts: list[str]) -> Iterator[bytes]:
-    """Yield rows that are finished and the fields of a big one; COPY joins the pieces."""
-    for place, text in enumerate(parts):
-        if place > 1:
-            yield FIELD
-        for at in range(0, len(text), PIECE):
-            yield text[at : at + PIECE].encode()
     yield b"\n"
 
 
