@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -22,7 +23,7 @@ Run = Callable[..., Ended]
 
 
 def left_over() -> set[Path]:
-    return set(Path("/tmp").glob("dhafnck-drill-*"))  # noqa: S108
+    return set(Path(tempfile.gettempdir()).glob("dhafnck-drill-*"))
 
 
 def result(tmp_path: Path) -> dict[str, object]:

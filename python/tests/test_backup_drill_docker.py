@@ -6,6 +6,7 @@ Needs an engine with the image that TEST_IMAGE names; see conftest.py.
 import json
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -47,7 +48,7 @@ def test_drill_restores_into_a_container_and_leaves_nothing(
         done = json.loads(ended.out)
         assert (done["ok"], done["finding"]) == (True, "as recorded")
     assert containers() == []
-    assert not list(Path("/tmp").glob("dhafnck-container-*"))  # noqa: S108
+    assert not list(Path(tempfile.gettempdir()).glob("dhafnck-container-*"))
 
 
 def test_container_that_a_killed_drill_left_is_removed_by_the_next(

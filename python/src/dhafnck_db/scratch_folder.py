@@ -38,6 +38,7 @@ def scratch_folder(kind: str, end: Callable[[Path], None] | None = None) -> Iter
     try:
         yield made
     finally:
+        # Nothing that cannot be removed hides what the block raised; it goes with the next run.
         shutil.rmtree(made, ignore_errors=True)
         os.close(held)
 
@@ -53,9 +54,9 @@ def _remove_if_left(folder: Path, end: Callable[[Path], None] | None) -> None:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if end is not None:
             end(folder)
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder)
     except (OSError, ToolkitError):
-        pass  # its process lives, or what runs in it could not be ended
+        pass  # its process lives, or it cannot be ended or removed now: another run tries again
     finally:
         os.close(held)
 
